@@ -1,0 +1,5 @@
+import { loadBackend } from '../../lib/backend';
+
+beforeAll(async () => {
+  await loadBackend();
+});
