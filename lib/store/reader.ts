@@ -1,0 +1,192 @@
+/** Reads a gradient store: one that was closed, one whose process was killed, or a plain Bergson index. */
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { ClosedError, CorruptStoreError, ExampleRangeError, RowNotWrittenError } from '../errors';
+import { readFully } from './disk';
+import {
+  BLOCK_BYTES,
+  STORE_FILES,
+  columnOffsets,
+  encodeInfo,
+  gradientBytes,
+  parseInfo,
+  rowBytes,
+  rowWidth,
+  rowsPerBlock,
+  type Column,
+  type RowDtype,
+  type StoreLayout,
+} from './format';
+import { readManifest, type StoreManifest } from './manifest';
+import { emptyNorms, measureNorms, readNorms, type RowNorms } from './norms';
+import { currentDirectory } from './replace-directory';
+import { allocateRows, bytesOf, decodeRows } from './row-codec';
+
+/**
+ * `complete`: closed, checksums known. `interrupted`: its writer never closed it. `foreign`: a Bergson
+ * index written by something else; all rows count as written.
+ */
+export type StoreState = 'complete' | 'interrupted' | 'foreign';
+
+/** Consecutive rows: `rows` [count, width], the first of which is row `first`. */
+export interface RowBlock {
+  readonly first: number;
+  readonly count: number;
+  readonly rows: Float32Array;
+}
+
+export class GradientStoreReader {
+  readonly rows: number;
+  /** Numbers in a row, over all layers. */
+  readonly width: number;
+  readonly dtype: RowDtype;
+  readonly columns: readonly Column[];
+  readonly rowsWritten: number;
+  private open = true;
+  private cachedNorms: RowNorms | undefined;
+
+  private constructor(
+    /** Where the store lies; see {@link currentDirectory}. */
+    readonly directory: string,
+    readonly layout: StoreLayout,
+    readonly state: StoreState,
+    /** What the writer said on closing; undefined unless the store is complete. */
+    readonly manifest: StoreManifest | undefined,
+    private readonly descriptor: number,
+    private readonly written: Uint8Array | undefined,
+  ) {
+    this.rows = layout.rows;
+    this.width = rowWidth(layout);
+    this.dtype = layout.dtype;
+    this.columns = layout.columns;
+    this.rowsWritten = written?.reduce((sum, flag) => sum + (flag === 1 ? 1 : 0), 0) ?? layout.rows;
+  }
+
+  /**
+   * Opens the store in `directory` and checks the size of every file. Throws {@link CorruptStoreError},
+   * InvalidLayoutError, CorruptRecordError, UnsupportedVersionError, or the file system's own error when
+   * there is no `info.json`.
+   */
+  static open(directory: string): GradientStoreReader {
+    const current = currentDirectory(directory);
+    const at = (name: string) => path.join(current, name);
+    const layout = parseInfo(fs.readFileSync(at(STORE_FILES.info), 'utf8'), at(STORE_FILES.info));
+    const manifest = readManifest(current);
+    if (manifest && encodeInfo(manifest.layout) !== encodeInfo(layout)) {
+      const [expected, found] = [encodeInfo(manifest.layout), encodeInfo(layout)];
+      throw new CorruptStoreError(at(STORE_FILES.info), 'layout', expected, found);
+    }
+    checkSize(at(STORE_FILES.gradients), gradientBytes(layout));
+    for (const [name, { bytes }] of Object.entries(manifest?.files ?? {})) checkSize(at(name), bytes);
+    const foreign = !manifest && !fs.existsSync(at(STORE_FILES.written));
+    if (!foreign) checkSize(at(STORE_FILES.written), layout.rows);
+    const written = foreign ? undefined : fs.readFileSync(at(STORE_FILES.written));
+    const state = manifest ? 'complete' : foreign ? 'foreign' : 'interrupted';
+    const descriptor = fs.openSync(at(STORE_FILES.gradients), 'r');
+    return new GradientStoreReader(current, layout, state, manifest, descriptor, written);
+  }
+
+  /** Whether row `example` holds a gradient. */
+  isWritten(example: number): boolean {
+    return example >= 0 && example < this.rows && (this.written === undefined || this.written[example] === 1);
+  }
+
+  /** The row of `example`: [width]. Throws ExampleRangeError, RowNotWrittenError. */
+  row(example: number): Float32Array {
+    return this.readRows([example]);
+  }
+
+  /** The rows of `examples`, in the order asked for: [n, width]. Throws ExampleRangeError, RowNotWrittenError. */
+  readRows(examples: ArrayLike<number>): Float32Array {
+    const out = new Float32Array(examples.length * this.width);
+    const stored = allocateRows(this.layout, 1);
+    for (let i = 0; i < examples.length; i++) {
+      const example = examples[i] ?? NaN;
+      if (!Number.isInteger(example) || example < 0 || example >= this.rows) {
+        throw new ExampleRangeError(this.directory, example, this.rows);
+      }
+      if (!this.isWritten(example)) {
+        throw new RowNotWrittenError(this.directory, example, this.rowsWritten, this.rows);
+      }
+      this.readStored(example, stored);
+      const row = out.subarray(i * this.width, (i + 1) * this.width);
+      const decoded = decodeRows(stored, row);
+      if (decoded !== row) row.set(decoded);
+    }
+    return out;
+  }
+
+  /**
+   * All rows in order, in blocks of about `blockBytes` on disk; rows never written come as zeros. A block's
+   * `rows` are overwritten by the next block: copy what is to stay.
+   */
+  *blocks(blockBytes = BLOCK_BYTES): Generator<RowBlock, void, undefined> {
+    const perBlock = Math.min(rowsPerBlock(this.layout, blockBytes), this.rows);
+    const stored = allocateRows(this.layout, perBlock);
+    const decoded = new Float32Array(this.dtype === 'float32' ? 0 : stored.length);
+    for (let first = 0; first < this.rows; first += perBlock) {
+      const count = Math.min(perBlock, this.rows - first);
+      const numbers = count * this.width;
+      const part = stored.subarray(0, numbers);
+      this.readStored(first, part);
+      const rows = decodeRows(part, decoded.subarray(0, numbers));
+      for (let i = 0; i < count && this.rowsWritten < this.rows; i++) {
+        // A killed process may have left half a row; nobody is to see it.
+        if (!this.isWritten(first + i)) rows.fill(0, i * this.width, (i + 1) * this.width);
+      }
+      yield { first, count, rows };
+    }
+  }
+
+  /** L2 norms of all rows: read when the store is complete, else measured once. */
+  norms(): RowNorms {
+    if (this.cachedNorms) return this.cachedNorms;
+    if (this.manifest) {
+      this.cachedNorms = readNorms(path.join(this.directory, STORE_FILES.norms));
+      return this.cachedNorms;
+    }
+    const norms = emptyNorms(this.rows, this.columns.length);
+    const offsets = columnOffsets(this.layout);
+    for (const { first, count, rows } of this.blocks()) measureNorms(rows, first, count, offsets, norms);
+    this.cachedNorms = norms;
+    return norms;
+  }
+
+  /**
+   * Reads every file again and compares checksums; resolves to the names of the files checked, none unless
+   * the store is complete. Throws {@link CorruptStoreError}, which names the damaged file.
+   */
+  async verify(): Promise<string[]> {
+    const checked: string[] = [];
+    for (const [name, { sha256 }] of Object.entries(this.manifest?.files ?? {})) {
+      const file = path.join(this.directory, name);
+      const hash = createHash('sha256');
+      const chunks: AsyncIterable<Uint8Array> = fs.createReadStream(file, { highWaterMark: BLOCK_BYTES });
+      for await (const chunk of chunks) hash.update(chunk);
+      const found = hash.digest('hex');
+      if (found !== sha256) throw new CorruptStoreError(file, 'sha256', sha256, found);
+      checked.push(name);
+    }
+    return checked;
+  }
+
+  close(): void {
+    if (this.open) fs.closeSync(this.descriptor);
+    this.open = false;
+  }
+
+  private readStored(first: number, stored: Float32Array | Uint16Array): void {
+    if (!this.open) throw new ClosedError(this.directory);
+    const position = first * rowBytes(this.layout);
+    const found = readFully(this.descriptor, bytesOf(stored), position);
+    if (found === stored.byteLength) return;
+    const file = path.join(this.directory, STORE_FILES.gradients);
+    throw new CorruptStoreError(file, 'bytes', gradientBytes(this.layout), position + found);
+  }
+}
+
+function checkSize(file: string, bytes: number): void {
+  const found = fs.existsSync(file) ? fs.statSync(file).size : 0;
+  if (found !== bytes) throw new CorruptStoreError(file, 'bytes', bytes, found);
+}

@@ -1,0 +1,95 @@
+/** Turns what a writer left on disk into a complete store: norms, checksums, and last the manifest. */
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { CorruptStoreError } from '../errors';
+import { writeFileAtomic } from './disk';
+import {
+  STORE_FILES,
+  columnOffsets,
+  gradientBytes,
+  parseInfo,
+  rowWidth,
+  rowsPerBlock,
+  type StoreLayout,
+} from './format';
+import { writeManifest, type FileChecksum } from './manifest';
+import { emptyNorms, measureNorms, writeNorms } from './norms';
+import { allocateRows, bytesOf, decodeRows } from './row-codec';
+import { sha256 } from './record-file';
+
+/** What a manifest says beyond what can be read from the store's files. */
+export interface SealOptions {
+  readonly rewritten?: number;
+  readonly sources?: readonly string[];
+}
+
+/**
+ * Completes the store in `directory`: one pass over its rows for norms and checksums, then the manifest.
+ * Rows never written stay so. Works on a store whose process was killed, and on a plain Bergson index, all
+ * of whose rows count as written. Throws CorruptStoreError, DiskWriteError, InvalidLayoutError.
+ */
+export async function sealStore(directory: string, options: SealOptions = {}): Promise<void> {
+  const { rewritten = 0, sources = [] } = options;
+  const at = (name: string) => path.join(directory, name);
+  const layout = parseInfo(fs.readFileSync(at(STORE_FILES.info), 'utf8'), at(STORE_FILES.info));
+  if (!fs.existsSync(at(STORE_FILES.written))) {
+    writeFileAtomic(at(STORE_FILES.written), [new Uint8Array(layout.rows).fill(1)]);
+  }
+  const written = fs.readFileSync(at(STORE_FILES.written));
+  if (written.length !== layout.rows) {
+    throw new CorruptStoreError(at(STORE_FILES.written), 'bytes', layout.rows, written.length);
+  }
+  const gradients = await measureGradients(at(STORE_FILES.gradients), at(STORE_FILES.norms), layout, written);
+  const files: Record<string, FileChecksum> = { [STORE_FILES.gradients]: gradients };
+  for (const name of [STORE_FILES.info, STORE_FILES.written, STORE_FILES.norms]) {
+    const bytes = fs.readFileSync(at(name));
+    files[name] = { bytes: bytes.length, sha256: sha256(bytes) };
+  }
+  const rowsWritten = written.reduce((sum, flag) => sum + flag, 0);
+  writeManifest(directory, { layout, files, rowsWritten, rewritten, sources });
+}
+
+async function measureGradients(
+  file: string,
+  normsFile: string,
+  layout: StoreLayout,
+  written: Uint8Array,
+): Promise<FileChecksum> {
+  const offsets = columnOffsets(layout);
+  const layers = layout.columns.length;
+  const norms = emptyNorms(layout.rows, layers);
+  const perBlock = rowsPerBlock(layout);
+  const width = rowWidth(layout);
+  const stored = allocateRows(layout, Math.min(perBlock, layout.rows));
+  const decoded = new Float32Array(layout.dtype === 'float32' ? 0 : stored.length);
+  const expected = gradientBytes(layout);
+  const hash = createHash('sha256');
+  const handle = await fs.promises.open(file, 'r');
+  try {
+    const { size } = await handle.stat();
+    if (size !== expected) throw new CorruptStoreError(file, 'bytes', expected, size);
+    for (let first = 0; first < layout.rows; first += perBlock) {
+      const count = Math.min(perBlock, layout.rows - first);
+      const block = stored.subarray(0, count * width);
+      const bytes = bytesOf(block);
+      let done = 0;
+      while (done < bytes.length) {
+        const { bytesRead } = await handle.read(bytes, done, bytes.length - done, null);
+        if (bytesRead === 0) throw new CorruptStoreError(file, 'bytes', expected, size - bytes.length + done);
+        done += bytesRead;
+      }
+      hash.update(bytes);
+      measureNorms(decodeRows(block, decoded), first, count, offsets, norms);
+    }
+  } finally {
+    await handle.close();
+  }
+  written.forEach((flag, row) => {
+    if (flag === 1) return; // a killed process may have left half a row
+    norms.rows[row] = 0;
+    norms.layers.fill(0, row * layers, (row + 1) * layers);
+  });
+  writeNorms(normsFile, norms, layers);
+  return { bytes: expected, sha256: hash.digest('hex') };
+}

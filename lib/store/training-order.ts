@@ -1,0 +1,211 @@
+/** `training_order.log`: which examples each training step saw, appended as training goes. */
+import fs from 'node:fs';
+import { ClosedError, CorruptRecordError, UnsupportedVersionError } from '../errors';
+import { crc32 } from './crc32';
+import { guardWrite, readFully, writeFully } from './disk';
+import { isMap, packer } from './record-file';
+
+/** A batch as it was trained on. `step` counts batches over the whole run from 0, `epoch` from 0. */
+export interface TrainingBatch {
+  readonly step: number;
+  readonly epoch: number;
+  readonly examples: Int32Array;
+}
+
+/** When an example was trained on. */
+export type Sighting = Pick<TrainingBatch, 'step' | 'epoch'>;
+
+const KIND = 'training-order';
+const VERSION = 1;
+const FRAME_BYTES = 12; // length, CRC-32 of the length, CRC-32 of the payload: uint32 little-endian each
+const CHUNK_BYTES = 1024 * 1024;
+
+/** Appends batches; each is on its way to disk, in one write, when `append` returns. */
+export class TrainingOrderWriter {
+  private constructor(
+    readonly path: string,
+    private descriptor: number | undefined,
+  ) {}
+
+  /** Starts the log `file`, replacing any there is. Throws DiskWriteError. */
+  static create(file: string): TrainingOrderWriter {
+    const writer = new TrainingOrderWriter(
+      file,
+      guardWrite(file, 0, () => fs.openSync(file, 'w')),
+    );
+    writer.appendPayload(packer.pack({ kind: KIND, version: VERSION }));
+    return writer;
+  }
+
+  /**
+   * Continues the log `file`; a torn tail is cut off. Throws CorruptRecordError, UnsupportedVersionError,
+   * DiskWriteError.
+   */
+  static resume(file: string): TrainingOrderWriter {
+    const { validBytes } = TrainingOrderReader.open(file);
+    if (validBytes === 0) return TrainingOrderWriter.create(file);
+    return guardWrite(file, 0, () => {
+      fs.truncateSync(file, validBytes);
+      return new TrainingOrderWriter(file, fs.openSync(file, 'a'));
+    });
+  }
+
+  /** Appends one batch. Throws DiskWriteError. */
+  append({ step, epoch, examples }: TrainingBatch): void {
+    const bytes = Buffer.from(examples.buffer, examples.byteOffset, examples.byteLength);
+    this.appendPayload(packer.pack({ step, epoch, examples: bytes }));
+  }
+
+  /** Syncs and closes the log. */
+  close(): void {
+    const { descriptor } = this;
+    if (descriptor === undefined) return;
+    this.descriptor = undefined;
+    guardWrite(this.path, 0, () => {
+      fs.fsyncSync(descriptor);
+    });
+    fs.closeSync(descriptor);
+  }
+
+  private appendPayload(payload: Uint8Array): void {
+    if (this.descriptor === undefined) throw new ClosedError(this.path);
+    const frame = Buffer.alloc(FRAME_BYTES + payload.length);
+    frame.writeUInt32LE(payload.length, 0);
+    frame.writeUInt32LE(crc32(frame.subarray(0, 4)), 4);
+    frame.writeUInt32LE(crc32(payload), 8);
+    frame.set(payload, FRAME_BYTES);
+    writeFully(this.descriptor, this.path, frame, null);
+  }
+}
+
+/** Reads a log from its start, as often as asked, holding one chunk of it in memory. */
+export class TrainingOrderReader {
+  private constructor(
+    readonly path: string,
+    /** How many batches the log holds. */
+    readonly count: number,
+    /** Bytes up to the end of the last whole record. */
+    readonly validBytes: number,
+    /** Bytes after it: what a killed process left of the record it was writing. 0 after a clean end. */
+    readonly tornBytes: number,
+  ) {}
+
+  /**
+   * Opens the log `file` and checks all of it. Throws {@link CorruptRecordError} when something other than
+   * the tail is damaged, {@link UnsupportedVersionError} when a newer release wrote it.
+   */
+  static open(file: string): TrainingOrderReader {
+    let records = 0;
+    let validBytes = 0;
+    for (const { payload, end } of payloads(file)) {
+      if (records === 0) checkHeader(file, packer.unpack(payload));
+      records++;
+      validBytes = end;
+    }
+    const tornBytes = fs.statSync(file).size - validBytes;
+    return new TrainingOrderReader(file, Math.max(0, records - 1), validBytes, tornBytes);
+  }
+
+  /** All whole batches, in training order. */
+  *batches(): Generator<TrainingBatch, void, undefined> {
+    let header = true;
+    for (const { payload, end } of payloads(this.path)) {
+      if (end > this.validBytes) return; // appended since
+      if (!header) yield toBatch(this.path, packer.unpack(payload));
+      header = false;
+    }
+  }
+
+  /** When each of `examples` was trained on, in order; an empty list for those never seen. One pass. */
+  sightings(examples: Iterable<number>): Map<number, Sighting[]> {
+    const found = new Map<number, Sighting[]>();
+    for (const example of examples) found.set(example, []);
+    for (const { step, epoch, examples: seen } of this.batches()) {
+      for (const example of seen) found.get(example)?.push({ step, epoch });
+    }
+    return found;
+  }
+}
+
+interface Payload {
+  readonly payload: Uint8Array;
+  /** Where the next record starts. */
+  readonly end: number;
+}
+
+/** Every whole record's payload. Stops at a torn tail; throws CorruptRecordError at any other damage. */
+function* payloads(file: string): Generator<Payload, void, undefined> {
+  const descriptor = fs.openSync(file, 'r');
+  try {
+    const { size } = fs.fstatSync(descriptor);
+    let chunk = Buffer.alloc(0);
+    let chunkStart = 0;
+    const bytesAt = (position: number, length: number): Buffer => {
+      if (position < chunkStart || position + length > chunkStart + chunk.length) {
+        chunk = Buffer.alloc(Math.min(Math.max(CHUNK_BYTES, length), size - position));
+        chunkStart = position;
+        readFully(descriptor, chunk, position);
+      }
+      return chunk.subarray(position - chunkStart, position - chunkStart + length);
+    };
+    let position = 0;
+    while (position + FRAME_BYTES <= size) {
+      const frame = bytesAt(position, FRAME_BYTES);
+      const length = frame.readUInt32LE(0);
+      const payloadCrc = frame.readUInt32LE(8);
+      const lengthCrc = crc32(frame.subarray(0, 4));
+      if (lengthCrc !== frame.readUInt32LE(4)) {
+        // After a power cut a file system may leave zeros where the last record was to be.
+        if (restIsZero(bytesAt, position, size)) return;
+        throw new CorruptRecordError(
+          file,
+          `length checksum at byte ${position}`,
+          `${lengthCrc}`,
+          `${frame.readUInt32LE(4)}`,
+        );
+      }
+      const end = position + FRAME_BYTES + length;
+      if (end > size) return;
+      const payload = bytesAt(position + FRAME_BYTES, length);
+      const found = crc32(payload);
+      if (found !== payloadCrc) {
+        throw new CorruptRecordError(
+          file,
+          `checksum of the record at byte ${position}`,
+          `${payloadCrc}`,
+          `${found}`,
+        );
+      }
+      yield { payload, end };
+      position = end;
+    }
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+function restIsZero(
+  bytesAt: (position: number, length: number) => Buffer,
+  from: number,
+  size: number,
+): boolean {
+  for (let position = from; position < size; position += CHUNK_BYTES) {
+    if (bytesAt(position, Math.min(CHUNK_BYTES, size - position)).some((byte) => byte !== 0)) return false;
+  }
+  return true;
+}
+
+function checkHeader(file: string, header: unknown): void {
+  const { kind, version }: Record<string, unknown> = isMap(header) ? header : {};
+  if (kind !== KIND) throw new CorruptRecordError(file, 'kind', KIND, `${JSON.stringify(kind)}`);
+  if (typeof version !== 'number') throw new CorruptRecordError(file, 'version', 'a number', typeof version);
+  if (version > VERSION) throw new UnsupportedVersionError(file, VERSION, version);
+}
+
+function toBatch(file: string, record: unknown): TrainingBatch {
+  const { step, epoch, examples }: Record<string, unknown> = isMap(record) ? record : {};
+  if (typeof step !== 'number' || typeof epoch !== 'number' || !(examples instanceof Uint8Array)) {
+    throw new CorruptRecordError(file, 'record', 'step, epoch and examples', `${JSON.stringify(record)}`);
+  }
+  return { step, epoch, examples: new Int32Array(Uint8Array.from(examples).buffer) };
+}

@@ -1,0 +1,183 @@
+/** Writes a gradient store row by row, in any order, so that a kill at any byte leaves a readable store. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { ClosedError, DiskWriteError, ExampleRangeError, RowShapeError, StoreExistsError } from '../errors';
+import { guardWrite, writeFileAtomic, writeFully } from './disk';
+import {
+  STORE_FILES,
+  checkLayout,
+  encodeInfo,
+  gradientBytes,
+  rowBytes,
+  rowWidth,
+  type StoreLayout,
+} from './format';
+import { allocateRows, bytesOf, encodeRow } from './row-codec';
+import { sealStore, type SealOptions } from './seal';
+
+/** Flags closer together than this many bytes are written in one call, those between them again. */
+const FLAG_GAP = 4096;
+
+export class GradientStoreWriter {
+  /** How many rows hold a gradient. */
+  rowsWritten = 0;
+  /** How many times a row replaced one written before, in the same call or an earlier one. */
+  rewritten = 0;
+
+  private readonly flags: Uint8Array;
+  private stored: Float32Array | Uint16Array;
+  private open = true;
+
+  private constructor(
+    readonly directory: string,
+    readonly layout: StoreLayout,
+    private readonly gradients: number,
+    private readonly written: number,
+  ) {
+    this.flags = new Uint8Array(layout.rows);
+    this.stored = allocateRows(layout, 0);
+  }
+
+  /**
+   * Starts a store of `layout` in `directory`, which is made if need be. `gradients.bin` gets its full size
+   * at once but takes up disk only as rows come. Throws {@link StoreExistsError} unless `overwrite`,
+   * {@link DiskWriteError} when the disk is too small, InvalidLayoutError.
+   */
+  static create(directory: string, layout: StoreLayout, { overwrite = false } = {}): GradientStoreWriter {
+    checkLayout(layout, 'the layout');
+    const at = (name: string) => path.join(directory, name);
+    const total = gradientBytes(layout);
+    if (!overwrite && fs.existsSync(at(STORE_FILES.info))) throw new StoreExistsError(directory);
+    guardWrite(directory, total, () => {
+      fs.mkdirSync(directory, { recursive: true });
+      // The manifest goes first: without it, whatever is left no longer claims to be complete.
+      for (const name of [...Object.values(STORE_FILES).reverse(), 'index']) {
+        fs.rmSync(at(name), { recursive: true, force: true });
+      }
+    });
+    checkSpace(directory, total);
+    writeFileAtomic(at(STORE_FILES.info), [Buffer.from(encodeInfo(layout))]);
+    const written = presize(at(STORE_FILES.written), layout.rows);
+    try {
+      const gradients = presize(at(STORE_FILES.gradients), total);
+      return new GradientStoreWriter(directory, layout, gradients, written);
+    } catch (error) {
+      fs.closeSync(written);
+      throw error;
+    }
+  }
+
+  /**
+   * Writes `rows` [n, width], row-major, as the rows of `examples` [n]. Of several rows for one example the
+   * last stays. Synchronous: when it returns, a kill no longer loses these rows (a power cut may, until
+   * `close`). Throws RowShapeError, ExampleRangeError, NonFiniteValueError and Float16OverflowError before
+   * anything is written, and {@link DiskWriteError} when the disk is full: this call's rows then count as
+   * not written, all others stay.
+   */
+  write(examples: Int32Array, rows: Float32Array): void {
+    if (!this.open) throw new ClosedError(this.directory);
+    const width = rowWidth(this.layout);
+    if (rows.length !== examples.length * width) {
+      throw new RowShapeError(`${examples.length} rows`, examples.length * width, rows.length);
+    }
+    const order = this.orderById(examples);
+    const ids = Int32Array.from(order, (position) => examples[position] ?? 0);
+    if (this.stored.length < ids.length * width) this.stored = allocateRows(this.layout, ids.length);
+    order.forEach((position, i) => {
+      const row = rows.subarray(position * width, (position + 1) * width);
+      encodeRow(this.layout, ids[i] ?? 0, row, this.stored.subarray(i * width, (i + 1) * width));
+    });
+    // A row about to be replaced counts as unwritten until its replacement is whole.
+    const replaced = ids.filter((id) => this.flags[id] === 1);
+    this.mark(replaced, 0);
+    this.writeRows(ids);
+    this.mark(ids, 1);
+    this.rewritten += replaced.length + examples.length - ids.length;
+  }
+
+  /**
+   * Syncs the rows and seals the store (see {@link sealStore}): only then does it claim to be complete.
+   * Throws DiskWriteError; the store then stays as a kill would have left it.
+   */
+  async close(options: Pick<SealOptions, 'sources'> = {}): Promise<void> {
+    if (!this.open) throw new ClosedError(this.directory);
+    guardWrite(this.directory, gradientBytes(this.layout), () => {
+      fs.fsyncSync(this.gradients);
+      fs.fsyncSync(this.written);
+    });
+    this.abort();
+    await sealStore(this.directory, { ...options, rewritten: this.rewritten });
+  }
+
+  /** Stops writing and leaves the store as a kill would: readable, and known to be unfinished. */
+  abort(): void {
+    if (!this.open) return;
+    this.open = false;
+    fs.closeSync(this.gradients);
+    fs.closeSync(this.written);
+  }
+
+  /** Positions in `examples` by ascending id, of equal ids only the last. */
+  private orderById(examples: Int32Array): Int32Array {
+    for (const example of examples) {
+      if (example >= 0 && example < this.layout.rows) continue;
+      throw new ExampleRangeError(this.directory, example, this.layout.rows);
+    }
+    const id = (position: number | undefined) => (position === undefined ? -1 : (examples[position] ?? 0));
+    const order = Int32Array.from(examples, (_, position) => position).sort((a, b) => id(a) - id(b) || a - b);
+    return order.filter((position, i) => id(position) !== id(order[i + 1]));
+  }
+
+  /** Writes the encoded rows of `ids` (ascending), neighbors in one call. */
+  private writeRows(ids: Int32Array): void {
+    const width = rowWidth(this.layout);
+    const file = path.join(this.directory, STORE_FILES.gradients);
+    forEachRun(ids, 1, (begin, end) => {
+      const bytes = bytesOf(this.stored.subarray(begin * width, end * width));
+      writeFully(this.gradients, file, bytes, (ids[begin] ?? 0) * rowBytes(this.layout));
+    });
+  }
+
+  /** Sets the flags of `ids` (ascending), in memory and on disk. */
+  private mark(ids: Int32Array, flag: 0 | 1): void {
+    for (const id of ids) {
+      this.rowsWritten += flag - (this.flags[id] ?? 0);
+      this.flags[id] = flag;
+    }
+    const file = path.join(this.directory, STORE_FILES.written);
+    forEachRun(ids, FLAG_GAP, (begin, end) => {
+      const first = ids[begin] ?? 0;
+      writeFully(this.written, file, this.flags.subarray(first, (ids[end - 1] ?? 0) + 1), first);
+    });
+  }
+}
+
+/** Calls `visit(begin, end)` for each stretch of the ascending `ids` with steps of at most `gap`. */
+function forEachRun(ids: Int32Array, gap: number, visit: (begin: number, end: number) => void): void {
+  let begin = 0;
+  for (let end = 1; end <= ids.length; end++) {
+    if (end < ids.length && (ids[end] ?? 0) - (ids[end - 1] ?? 0) <= gap) continue;
+    visit(begin, end);
+    begin = end;
+  }
+}
+
+/** Opens a new `file` of `bytes` zeros that takes up no disk yet. */
+function presize(file: string, bytes: number): number {
+  return guardWrite(file, bytes, () => {
+    const descriptor = fs.openSync(file, 'w');
+    try {
+      fs.ftruncateSync(descriptor, bytes);
+    } catch (error) {
+      fs.closeSync(descriptor);
+      throw error;
+    }
+    return descriptor;
+  });
+}
+
+/** Fails now rather than hours into training when the file system has fewer than `bytes` free. */
+function checkSpace(directory: string, bytes: number): void {
+  const { bavail, blocks, bsize } = fs.statfsSync(directory);
+  if (blocks > 0 && bavail * bsize < bytes) throw new DiskWriteError(directory, bytes, 'ENOSPC');
+}
