@@ -368,6 +368,21 @@ export class BatchAxisError extends BergsonError {
   }
 }
 
+/** Thrown when a loss has no gradient with respect to any attributed layer. */
+export class NoGradientError extends BergsonError {
+  override readonly tag = 'NoGradientError' as const;
+
+  constructor(
+    readonly reason: string,
+    options?: { cause?: unknown },
+  ) {
+    super(
+      `no per-example gradient was captured: ${reason}; compute a scalar loss from the model's output, inside the function passed`,
+      options,
+    );
+  }
+}
+
 /** Thrown when an option's value is outside what it may be. */
 export class InvalidOptionError extends BergsonError {
   override readonly tag = 'InvalidOptionError' as const;
@@ -377,7 +392,7 @@ export class InvalidOptionError extends BergsonError {
     readonly value: unknown,
     readonly allowed: string,
   ) {
-    super(`\`${option}\` is ${JSON.stringify(value) ?? String(value)}; it must be ${allowed}`);
+    super(`\`${option}\` is ${String(value)}; it must be ${allowed}`);
   }
 }
 
@@ -386,7 +401,9 @@ export class OptimizerStateError extends BergsonError {
   override readonly tag = 'OptimizerStateError' as const;
 
   constructor(readonly reason: string) {
-    super(`the optimizer's state cannot be used: ${reason}; train with tf.train.adam, or without \`useOptimizerState\``);
+    super(
+      `the optimizer's state cannot be used: ${reason}; train with tf.train.adam, or without \`useOptimizerState\``,
+    );
   }
 }
 
@@ -447,7 +464,9 @@ export class ModelMismatchError extends BergsonError {
     readonly expected: string,
     readonly found: string,
   ) {
-    super(`the run was made with ${what} ${expected}, and this model has ${found}; open the run with its own model`);
+    super(
+      `the run was made with ${what} ${expected}, and this model has ${found}; open the run with its own model`,
+    );
   }
 }
 

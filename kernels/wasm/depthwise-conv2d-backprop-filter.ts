@@ -1,0 +1,26 @@
+/** Gradient of a depthwise 2D convolution with respect to its filter. */
+import * as tf from '@tensorflow/tfjs';
+import { depthwiseInfo, forEachMeeting } from './depthwise-positions';
+import { type KernelCall, fillOutput } from './heap';
+
+/** x: [N, H, W, I], dy: [N, H', W', I·M] -> [FH, FW, I, M]. */
+export const depthwiseConv2dBackpropFilter: tf.KernelConfig = {
+  kernelName: tf.DepthwiseConv2dNativeBackpropFilter,
+  backendName: 'wasm',
+  kernelFunc: (call: KernelCall) => {
+    const attributes = call.attrs as unknown as tf.DepthwiseConv2dNativeBackpropFilterAttrs;
+    const info = depthwiseInfo(call.inputs.x!.shape, attributes.filterShape, attributes);
+    const multiplier = info.outChannels / info.inChannels;
+    return fillOutput(call, attributes.filterShape, 'float32', ['x', 'dy'], (output, x, dy) => {
+      // Thousands of terms go into one entry: they are added up in double precision.
+      const sums = new Float64Array(output.length);
+      forEachMeeting(info, (input, filter, out) => {
+        for (let channel = 0; channel < info.outChannels; channel++) {
+          const value = x[input + Math.floor(channel / multiplier)]!;
+          sums[filter + channel]! += value * dy[out + channel]!;
+        }
+      });
+      output.set(sums);
+    });
+  },
+};
