@@ -74,7 +74,7 @@ export function layerOfColumn(layout: StoreLayout, column: number): string {
 export function checkLayout(layout: StoreLayout, where: string): void {
   const { rows, dtype, columns } = layout;
   const fail = (field: string, expected: string, found: unknown): never => {
-    throw new InvalidLayoutError(where, field, expected, `${JSON.stringify(found)}`);
+    throw new InvalidLayoutError(where, field, expected, JSON.stringify(found));
   };
   if (!Number.isSafeInteger(rows) || rows < 0) fail('rows', 'a whole number from 0', rows);
   if (!['float32', 'float16'].includes(dtype)) fail('dtype', 'float32 or float16', dtype);

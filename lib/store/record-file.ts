@@ -71,5 +71,5 @@ function unpack(file: string, bytes: Uint8Array, expected: string): unknown {
 }
 
 function show(value: unknown): string {
-  return typeof value === 'string' ? value : `${JSON.stringify(value)}`;
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

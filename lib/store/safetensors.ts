@@ -159,7 +159,7 @@ function readHeader(descriptor: number, file: string) {
 
 function checkEntry(file: string, name: string, entry: unknown, available: number): SafetensorsEntry {
   const fail = (expected: string): never => {
-    throw new InvalidSafetensorsError(file, name, expected, `${JSON.stringify(entry)}`);
+    throw new InvalidSafetensorsError(file, name, expected, JSON.stringify(entry));
   };
   if (!isMap(entry) || typeof entry.dtype !== 'string' || !(entry.dtype in ARRAYS)) {
     return fail(`a tensor of ${Object.keys(ARRAYS).join(', ')}`);

@@ -197,7 +197,7 @@ function restIsZero(
 
 function checkHeader(file: string, header: unknown): void {
   const { kind, version }: Record<string, unknown> = isMap(header) ? header : {};
-  if (kind !== KIND) throw new CorruptRecordError(file, 'kind', KIND, `${JSON.stringify(kind)}`);
+  if (kind !== KIND) throw new CorruptRecordError(file, 'kind', KIND, JSON.stringify(kind));
   if (typeof version !== 'number') throw new CorruptRecordError(file, 'version', 'a number', typeof version);
   if (version > VERSION) throw new UnsupportedVersionError(file, VERSION, version);
 }
@@ -205,7 +205,7 @@ function checkHeader(file: string, header: unknown): void {
 function toBatch(file: string, record: unknown): TrainingBatch {
   const { step, epoch, examples }: Record<string, unknown> = isMap(record) ? record : {};
   if (typeof step !== 'number' || typeof epoch !== 'number' || !(examples instanceof Uint8Array)) {
-    throw new CorruptRecordError(file, 'record', 'step, epoch and examples', `${JSON.stringify(record)}`);
+    throw new CorruptRecordError(file, 'record', 'step, epoch and examples', JSON.stringify(record));
   }
   return { step, epoch, examples: new Int32Array(Uint8Array.from(examples).buffer) };
 }
