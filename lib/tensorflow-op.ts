@@ -1,0 +1,38 @@
+/** Typed access to TensorFlow operations that tfjs does not expose, on the `tensorflow` backend alone. */
+import * as tf from '@tensorflow/tfjs';
+
+/** What this project uses of the backend that tfjs-node registers. */
+export interface TensorFlowBackend {
+  readonly binding: { readonly TF_ATTR_TYPE: number; readonly TF_FLOAT: number; readonly TF_INT32: number };
+  executeSingleOutput(op: string, attributes: OpAttribute[], inputs: tf.Tensor[]): tf.Tensor;
+  executeMultipleOutputs(
+    op: string,
+    attributes: OpAttribute[],
+    inputs: tf.Tensor[],
+    outputs: number,
+  ): tf.Tensor[];
+}
+
+export interface OpAttribute {
+  readonly name: string;
+  readonly type: number;
+  readonly value: number;
+}
+
+/** The `tensorflow` backend if it is the one selected now, else undefined. */
+export function tensorFlowBackend(): TensorFlowBackend | undefined {
+  return tf.getBackend() === 'tensorflow' ? (tf.backend() as unknown as TensorFlowBackend) : undefined;
+}
+
+/** A type attribute, such as `T`: float32 or int32. */
+export function typeAttribute(
+  { binding }: TensorFlowBackend,
+  name: string,
+  dtype: 'float32' | 'int32',
+): OpAttribute {
+  return {
+    name,
+    type: binding.TF_ATTR_TYPE,
+    value: dtype === 'float32' ? binding.TF_FLOAT : binding.TF_INT32,
+  };
+}
