@@ -294,6 +294,21 @@ export class HnswUnavailableError extends BergsonError {
   }
 }
 
+/** Thrown when the thread that builds or searches an HNSW index fails: out of memory, a full disk, a bug. */
+export class HnswFailedError extends BergsonError {
+  override readonly tag = 'HnswFailedError' as const;
+
+  constructor(
+    readonly detail: string,
+    options?: { cause?: unknown },
+  ) {
+    super(
+      `the HNSW index failed (${detail}); free memory and disk and try again, or search exactly`,
+      options,
+    );
+  }
+}
+
 /** Thrown when an index on disk does not belong to the store it lies in, or its file is damaged. */
 export class IndexMismatchError extends BergsonError {
   override readonly tag = 'IndexMismatchError' as const;

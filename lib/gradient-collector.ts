@@ -1,0 +1,167 @@
+/** The engine below the callback: per-example gradients of any backward pass through a model. */
+import * as tf from '@tensorflow/tfjs';
+import { findAttributedLayers, type AttributedLayer } from './capture/attributed-layers';
+import { BackwardPass } from './capture/backward-pass';
+import { withTaps, type TappedCall } from './capture/taps';
+import { NoGradientError } from './errors';
+import { exampleGradients } from './example-row';
+import type { LayerProjection } from './layers/factors';
+import './layers/standard';
+import type { Normalizer } from './normalizers/normalizer';
+import { layerProjection, projectedShape, resolveProjection, type ProjectionOptions } from './projection';
+
+export interface GradientCollectorOptions extends Partial<ProjectionOptions> {
+  /** Paths of the layers to attribute. Default: all that train weights. */
+  readonly layers?: readonly string[];
+  /** Whether a bias's gradient is part of its layer's. Default: true. */
+  readonly includeBias?: boolean;
+  /** Divides gradients by second moments, as they are when the backward pass and all that surrounds it is done. */
+  readonly normalizer?: Normalizer;
+  /**
+   * How the differentiated loss combines the examples' own: under `'mean'` (default, what `model.fit` does)
+   * gradients are multiplied by the batch size, so that each is the gradient of its example's own loss.
+   */
+  readonly lossReduction?: 'mean' | 'sum';
+}
+
+/** Receives one layer's per-example gradients [N, p, q]; they are disposed when it returns. */
+export type GradientClosure = (path: string, gradients: tf.Tensor3D) => void;
+
+/** Per-example gradients by layer path, each float32 [N, p, q]; whoever receives them disposes. */
+export type CollectedGradients = Map<string, tf.Tensor3D>;
+
+/**
+ * Captures the per-example gradients of a model's layers, normalised and projected, during backward passes.
+ *
+ * @example
+ * const collector = new GradientCollector(model, { projectionDim: 'exact' });
+ * const { loss, gradients } = collector.run(() => lossOf(model.apply(xs, { training: true }), ys));
+ * gradients.get('dense_1'); // [N, outputs, inputs + 1]
+ */
+export class GradientCollector {
+  readonly layers: readonly AttributedLayer[];
+  readonly projection: ProjectionOptions;
+  readonly includeBias: boolean;
+  private readonly normalizer: Normalizer | null;
+  private readonly meanLoss: boolean;
+  private readonly matrices: ReadonlyMap<AttributedLayer, LayerProjection>;
+
+  /** @throws UnsupportedLayerError, UnknownLayerError, InvalidOptionError */
+  constructor(model: tf.LayersModel, options: GradientCollectorOptions = {}) {
+    this.projection = resolveProjection(options);
+    this.includeBias = options.includeBias ?? true;
+    this.normalizer = options.normalizer ?? null;
+    this.meanLoss = (options.lossReduction ?? 'mean') === 'mean';
+    this.layers = findAttributedLayers(model, { layers: options.layers, includeBias: this.includeBias });
+    this.matrices = new Map(this.layers.map((layer) => [layer, layerProjection(layer, this.projection)]));
+  }
+
+  /** Each layer's width in a row, in the order of a row. */
+  get columns(): { layer: string; width: number }[] {
+    return this.layers.map(({ path, gradientShape }) => {
+      const [p, q] = projectedShape(gradientShape, this.projection);
+      return { layer: path, width: p * q };
+    });
+  }
+
+  /**
+   * Differentiates the scalar loss that `body` computes, as far down as the lowest attributed layer, and no
+   * weight's gradient with it. Without a closure the gradients of all layers are returned; with one each layer's
+   * are handed over as the backward pass completes them. The caller disposes `loss` and `gradients`.
+   * @throws NoGradientError if the loss is not a scalar made from the model's output; BatchAxisError
+   */
+  run(body: () => tf.Scalar, closure?: GradientClosure): { loss: tf.Scalar; gradients: CollectedGradients } {
+    const anchor = tf.scalar(0);
+    try {
+      const differentiate = () => valueAndGradient(body, anchor);
+      const { result: loss, gradients } = this.capture(differentiate, { closure, anchor });
+      return { loss, gradients };
+    } finally {
+      anchor.dispose();
+    }
+  }
+
+  /**
+   * Runs `body`, which runs a backward pass of its own, such as `optimizer.minimize`, and captures from that.
+   * The caller disposes `gradients`.
+   * @throws BatchAxisError, also if the pass is not over `batchSize` examples
+   */
+  surround<T>(body: () => T, batchSize?: number): { result: T; gradients: CollectedGradients } {
+    return this.capture(body, { batchSize });
+  }
+
+  /** The layers' gradients side by side, in the order of `columns`: float32 [N, width]. The caller disposes. */
+  rows(gradients: CollectedGradients, batchSize: number): tf.Tensor2D {
+    return tf.tidy(() =>
+      tf.concat2d(
+        this.columns.map(({ layer, width }) => {
+          // A layer that the loss did not depend on has gradient zero.
+          return (
+            gradients.get(layer)?.reshape<tf.Tensor2D>([batchSize, width]) ?? tf.zeros([batchSize, width])
+          );
+        }),
+        1,
+      ),
+    );
+  }
+
+  /** Frees the projection matrices. */
+  dispose(): void {
+    for (const { left, right } of this.matrices.values()) {
+      left.dispose();
+      right.dispose();
+    }
+  }
+
+  private capture<T>(
+    body: () => T,
+    { closure, anchor, batchSize }: { closure?: GradientClosure; anchor?: tf.Scalar; batchSize?: number },
+  ): { result: T; gradients: CollectedGradients } {
+    const collected: CollectedGradients = new Map();
+    const pass = new BackwardPass({
+      gradientsOf: (call) => this.gradientsOf(call),
+      deferred: this.normalizer !== null,
+      meanLoss: this.meanLoss,
+      batchSize,
+      onGradients: ({ path }, gradients) => {
+        if (closure === undefined) collected.set(path, gradients);
+        else {
+          closure(path, gradients);
+          gradients.dispose();
+        }
+      },
+    });
+    try {
+      const result = withTaps(this.layers, pass, body, anchor);
+      pass.finish();
+      return { result, gradients: collected };
+    } catch (error) {
+      tf.dispose([...collected.values()]);
+      throw error;
+    } finally {
+      pass.dispose();
+    }
+  }
+
+  private gradientsOf(call: TappedCall): tf.Tensor3D {
+    const matrices = this.matrices.get(call.attributed);
+    if (matrices === undefined) throw new Error(`internal: no projection for layer ${call.attributed.path}`);
+    return exampleGradients(call, matrices, this.normalizer, this.includeBias);
+  }
+}
+
+/** The loss, and as a side effect the backward pass of it that ends at `anchor`. */
+function valueAndGradient(body: () => tf.Scalar, anchor: tf.Scalar): tf.Scalar {
+  return tf.tidy(() => {
+    let loss: tf.Scalar | undefined;
+    try {
+      return tf.valueAndGrad(() => (loss = body()))(anchor).value;
+    } catch (cause) {
+      // tfjs says only that y does not depend on x, of which the caller has never heard.
+      if (loss !== undefined && String(cause).includes('Cannot compute gradient of y=f(x)')) {
+        throw new NoGradientError('the loss does not depend on any attributed layer', { cause });
+      }
+      throw cause;
+    }
+  });
+}

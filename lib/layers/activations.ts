@@ -1,0 +1,75 @@
+/**
+ * What a layer's linear map was applied to: A [N, S, I] for N examples, S positions and I inputs, kept in
+ * whichever form is smallest. A form only says how A meets a matrix; the rest of the method
+ * (`example-row.ts`) never sees A itself unless it asks for it. Every method runs inside the caller's `tf.tidy`.
+ */
+import * as tf from '@tensorflow/tfjs';
+import type { ProjectionMatrix } from '../../kernels/projection-matrix';
+import { timesMatrix } from '../../kernels/project';
+
+export interface Activations {
+  /** I: the inputs of the linear map, a bias not counted. */
+  readonly inputs: number;
+  /** A Rᵀ for the first I columns of the right matrix: [N, S, q]. */
+  project(right: ProjectionMatrix): tf.Tensor3D;
+  /** A itself, [N, S, I]. */
+  materialize(): tf.Tensor3D;
+  /** The activations of examples `first` to `first + count`. */
+  slice(first: number, count: number): Activations;
+  /**
+   * D' [N, S, O] whose gradient with these activations is that of D times `scale` [O, I], element by element;
+   * null where no such D' exists, that is unless each position has a single non-zero input.
+   */
+  scaleOutputGradients(outputGradients: tf.Tensor3D, scale: tf.Tensor2D): tf.Tensor3D | null;
+}
+
+/** A as a plain tensor [N, S, I]. */
+export class DenseActivations implements Activations {
+  constructor(private readonly values: tf.Tensor3D) {}
+
+  get inputs(): number {
+    return this.values.shape[2];
+  }
+
+  project(right: ProjectionMatrix): tf.Tensor3D {
+    return timesMatrix(this.values, right.transposed(this.inputs));
+  }
+
+  materialize(): tf.Tensor3D {
+    return this.values;
+  }
+
+  slice(first: number, count: number): DenseActivations {
+    return new DenseActivations(this.values.slice(first, count));
+  }
+
+  scaleOutputGradients(): null {
+    return null;
+  }
+}
+
+/** A whose rows are one-hot: position s of example n has input `ids[n, s]`. */
+export class OneHotActivations implements Activations {
+  /** `ids` int32 [N, S], below `inputs`. */
+  constructor(
+    private readonly ids: tf.Tensor2D,
+    readonly inputs: number,
+  ) {}
+
+  project(right: ProjectionMatrix): tf.Tensor3D {
+    return right.gather(this.ids.flatten()).reshape([...this.ids.shape, right.rows]);
+  }
+
+  materialize(): tf.Tensor3D {
+    return tf.oneHot(this.ids, this.inputs, 1, 0, 'float32') as tf.Tensor3D;
+  }
+
+  slice(first: number, count: number): OneHotActivations {
+    return new OneHotActivations(this.ids.slice(first, count), this.inputs);
+  }
+
+  scaleOutputGradients(outputGradients: tf.Tensor3D, scale: tf.Tensor2D): tf.Tensor3D {
+    const scales = tf.gather(scale, this.ids.flatten(), 1).transpose(); // [N S, O]
+    return outputGradients.mul<tf.Tensor3D>(scales.reshape<tf.Tensor3D>(outputGradients.shape));
+  }
+}

@@ -1,0 +1,61 @@
+/** Per-example gradients of `tf.layers.conv1d` and `tf.layers.conv2d`: a linear map of the patches under the kernel. */
+import * as tf from '@tensorflow/tfjs';
+import { kernelMatrix } from './gradient-matrix';
+import type { LayerGradient } from './layer-gradient';
+import { flattenPositions, PatchActivations, type ConvolutionGeometry } from './patch-activations';
+import { tapPreActivation, type ActivatedLayer } from './pre-activation';
+import { trainedVariables, type Weight } from './weight';
+
+interface ConvolutionLayer extends ActivatedLayer {
+  readonly kernel: NonNullable<Weight>;
+  readonly bias: Weight;
+  readonly useBias: boolean;
+  readonly kernelSize: number[];
+  readonly strides: number[];
+  readonly dilationRate: number | number[];
+  readonly padding: 'same' | 'valid';
+  readonly dataFormat: 'channelsFirst' | 'channelsLast';
+}
+
+/** A convolution over `rank` spatial axes; one axis is two of which the first has length one. */
+function convolutionGradient(className: string, rank: 1 | 2): LayerGradient<ConvolutionLayer> {
+  const asImage = (layer: ConvolutionLayer, x: tf.Tensor): tf.Tensor4D => {
+    const last = layer.dataFormat === 'channelsFirst' ? channelsLast(x) : x;
+    return rank === 2 ? (last as tf.Tensor4D) : last.expandDims(1);
+  };
+  return {
+    className,
+
+    weights: (layer, includeBias) => trainedVariables(layer, [layer.kernel, includeBias ? layer.bias : null]),
+
+    asMatrix: (_layer, [kernel, bias]) => kernelMatrix(kernel as tf.Tensor, bias),
+
+    forward: (layer, call, inputs, kwargs, tap) =>
+      tapPreActivation(layer, call, inputs, kwargs, (output) => tap(output, [inputs])),
+
+    factors: (layer, [input], outputGradient, includeBias) => ({
+      activations: new PatchActivations(asImage(layer, input as tf.Tensor), geometry(layer)),
+      outputGradients: flattenPositions(asImage(layer, outputGradient)),
+      bias: includeBias && layer.useBias,
+    }),
+  };
+}
+
+/** [N, C, ...] -> [N, ..., C]. */
+function channelsLast(x: tf.Tensor): tf.Tensor {
+  const [batch, channels, ...spatial] = x.shape.map((_, axis) => axis);
+  return x.transpose([batch ?? 0, ...spatial, channels ?? 1]);
+}
+
+function geometry({ kernelSize, strides, dilationRate, padding }: ConvolutionLayer): ConvolutionGeometry {
+  const dilations = typeof dilationRate === 'number' ? kernelSize.map(() => dilationRate) : dilationRate;
+  return { kernelSize: pair(kernelSize), strides: pair(strides), dilations: pair(dilations), padding };
+}
+
+function pair(sizes: number[]): [number, number] {
+  const [first = 1, second] = sizes;
+  return second === undefined ? [1, first] : [first, second];
+}
+
+export const conv1dGradient = convolutionGradient('Conv1D', 1);
+export const conv2dGradient = convolutionGradient('Conv2D', 2);

@@ -1,0 +1,32 @@
+/** Per-example gradients of `tf.layers.embedding`: a linear map of one-hot rows, transposed to [outputDim, inputDim]. */
+import type * as tf from '@tensorflow/tfjs';
+import { OneHotActivations } from './activations';
+import { asPositions, kernelMatrix } from './gradient-matrix';
+import type { Layer, LayerGradient } from './layer-gradient';
+import { trainedVariables, type Weight } from './weight';
+
+interface EmbeddingLayer extends Layer {
+  readonly embeddings: NonNullable<Weight>;
+  readonly inputDim: number;
+}
+
+export const embeddingGradient: LayerGradient<EmbeddingLayer> = {
+  className: 'Embedding',
+
+  weights: (layer) => trainedVariables(layer, [layer.embeddings]),
+
+  asMatrix: (_layer, [embeddings]) => kernelMatrix(embeddings as tf.Tensor),
+
+  forward: (layer, call, inputs, kwargs, tap) => tap(call.call(layer, inputs, kwargs) as tf.Tensor, [inputs]),
+
+  factors: (layer, [ids], outputGradient) => ({
+    activations: new OneHotActivations(positions(ids as tf.Tensor), layer.inputDim),
+    outputGradients: asPositions(outputGradient),
+    bias: false,
+  }),
+};
+
+/** Ids of any shape and numeric dtype, [N, ...] -> int32 [N, S]. */
+function positions(ids: tf.Tensor): tf.Tensor2D {
+  return ids.reshape<tf.Tensor2D>([ids.shape[0], -1]).toInt();
+}

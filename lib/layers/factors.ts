@@ -1,0 +1,77 @@
+/** The two factors of a linear map's per-example gradients, G_n = sum_s d_ns a_nsᵀ, and what they are made into. */
+import * as tf from '@tensorflow/tfjs';
+import { contractPositions, projectFeatures, projectGradient } from '../../kernels/project';
+import type { ProjectionMatrix } from '../../kernels/projection-matrix';
+import type { Activations } from './activations';
+
+export interface Factors {
+  readonly activations: Activations;
+  /** D [N, S, O]: the loss's gradient at the layer's pre-activation output. */
+  readonly outputGradients: tf.Tensor3D;
+  /** Whether the map has a bias, whose gradient is then the last column: a constant input of one. */
+  readonly bias: boolean;
+}
+
+/** The left [p, O] and right [q, I] matrices of one layer. */
+export interface LayerProjection {
+  readonly left: ProjectionMatrix;
+  readonly right: ProjectionMatrix;
+}
+
+/** L G_n Rᵀ for every example, [N, p, q], without forming G_n. Runs inside the caller's `tf.tidy`. */
+export function projectFactors(factors: Factors, { left, right }: LayerProjection): tf.Tensor3D {
+  const activations = right.isIdentity ? inputsWithBias(factors) : projectInputs(factors, right); // [N, S, q]
+  return contractPositions(projectFeatures(factors.outputGradients, left), activations);
+}
+
+/** G_n for every example, [N, O, I]. Runs inside the caller's `tf.tidy`. */
+export function perExampleGradient(factors: Factors): tf.Tensor3D {
+  return contractPositions(factors.outputGradients, inputsWithBias(factors));
+}
+
+/** Gradients formed at one time while scaling element by element: this many floats, or one example's. */
+const SCALED_BLOCK = 1 << 22;
+
+/**
+ * L (G_n ∘ scale) Rᵀ for every example, [N, p, q], with `scale` [O, I]. G_n is formed for a block of examples
+ * at a time. Runs inside the caller's `tf.tidy`.
+ */
+export function projectScaledFactors(
+  factors: Factors,
+  scale: tf.Tensor2D,
+  projection: LayerProjection,
+): tf.Tensor3D {
+  const { activations, outputGradients, bias } = factors;
+  const scaled = activations.scaleOutputGradients(outputGradients, scale);
+  if (scaled !== null) return projectFactors({ activations, outputGradients: scaled, bias }, projection);
+  const batchSize = outputGradients.shape[0];
+  const count = Math.max(1, Math.floor(SCALED_BLOCK / scale.size));
+  const blocks: tf.Tensor3D[] = [];
+  for (let first = 0; first < batchSize; first += count) {
+    const size = Math.min(count, batchSize - first);
+    blocks.push(
+      tf.tidy(() => {
+        const block = {
+          activations: activations.slice(first, size),
+          outputGradients: outputGradients.slice(first, size),
+          bias,
+        };
+        const gradient = perExampleGradient(block).mul<tf.Tensor3D>(scale);
+        return projectGradient(gradient, projection.left, projection.right);
+      }),
+    );
+  }
+  return tf.concat(blocks, 0);
+}
+
+function inputsWithBias({ activations, bias }: Factors): tf.Tensor3D {
+  const inputs = activations.materialize();
+  if (!bias) return inputs;
+  const [n, s] = inputs.shape;
+  return tf.concat([inputs, tf.ones<tf.Rank.R3>([n, s, 1])], 2);
+}
+
+function projectInputs({ activations, bias }: Factors, right: ProjectionMatrix): tf.Tensor3D {
+  const projected = activations.project(right);
+  return bias ? projected.add(right.transposed().slice(right.columns - 1)) : projected;
+}

@@ -1,0 +1,18 @@
+/** Reads the weights that tfjs's layer classes hold in protected fields. */
+import type * as tf from '@tensorflow/tfjs';
+import type { Layer } from './layer-gradient';
+
+/** A weight as a layer holds it; null where the layer was configured without it. */
+export type Weight = { read(): tf.Variable } | null | undefined;
+
+/** The variables that a layer or model trains. */
+export function trainableVariables(layer: Layer): tf.Variable[] {
+  // A `LayerVariable` reads as the variable it wraps, which its type calls a tensor.
+  return layer.trainableWeights.map((weight) => weight.read() as unknown as tf.Variable);
+}
+
+/** The variables of those weights that the layer has and trains. */
+export function trainedVariables(layer: Layer, weights: Weight[]): tf.Variable[] {
+  const trained = new Set(trainableVariables(layer));
+  return weights.flatMap((weight) => weight?.read() ?? []).filter((variable) => trained.has(variable));
+}

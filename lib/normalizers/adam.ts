@@ -1,0 +1,56 @@
+/** Normalisation by the second moments that a tfjs Adam optimizer holds: G / (sqrt(v̂) + ε). Kingma & Ba, 2015. */
+import * as tf from '@tensorflow/tfjs';
+import { OptimizerStateError } from '../errors';
+import type { AttributedLayer } from '../capture/attributed-layers';
+import type { Normalizer } from './normalizer';
+
+/** The part of `tf.AdamOptimizer` that is read; protected in tfjs's types. */
+interface AdamState {
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly iterations: number;
+  readonly accumulatedSecondMoment: readonly { originalName: string; variable: tf.Variable }[];
+}
+
+/**
+ * Reads the optimizer's state at the moment of each call, so that rows made after a step's update are divided by
+ * v̂ = v / (1 - β₂ᵗ) of that update, the first step's like the last's. β₂ᵗ is taken in double precision.
+ */
+export class AdamNormalizer implements Normalizer {
+  readonly name = 'adam';
+  private readonly state: AdamState;
+
+  /** @throws OptimizerStateError if the optimizer is not Adam. */
+  constructor(optimizer: tf.Optimizer) {
+    if (optimizer.getClassName() !== 'Adam') {
+      throw new OptimizerStateError(
+        `the optimizer is ${optimizer.getClassName()}, and only Adam's state can be read`,
+      );
+    }
+    this.state = optimizer as unknown as AdamState;
+  }
+
+  /** 1 / (sqrt(v̂) + ε), float32 [O, I]. @throws OptimizerStateError before the first update. */
+  scale({ adapter, layer, weights }: AttributedLayer): tf.Tensor2D {
+    const { beta2, epsilon, iterations } = this.state;
+    const secondMoments = adapter.asMatrix(
+      layer,
+      weights.map((weight) => this.secondMoment(weight)),
+    );
+    const denominator = secondMoments
+      .div(1 - beta2 ** iterations)
+      .sqrt()
+      .add(epsilon);
+    return tf.reciprocal(denominator) as tf.Tensor2D;
+  }
+
+  private secondMoment(weight: tf.Variable): tf.Variable {
+    const found = this.state.accumulatedSecondMoment.find(
+      ({ originalName }) => originalName === `${weight.name}/v`,
+    );
+    if (found === undefined) {
+      throw new OptimizerStateError(`Adam holds no second moments of weight \`${weight.name}\``);
+    }
+    return found.variable;
+  }
+}

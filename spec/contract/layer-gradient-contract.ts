@@ -1,0 +1,159 @@
+/** What every layer adapter must do, run over each by its spec. */
+import * as tf from '@tensorflow/tfjs';
+import { projectGradient } from '../../kernels/project';
+import { GradientCollector, type GradientCollectorOptions } from '../../lib/gradient-collector';
+import { layerProjection } from '../../lib/projection';
+import { batchGradients, batchOfOneGradients, type BatchLoss } from '../reference/batch-of-one';
+import { differenceGradients } from '../reference/finite-differences';
+import { relativeError, ROUNDING, TRUNCATION } from '../support/closeness';
+
+export interface LayerGradientCase {
+  readonly name: string;
+  /** A model that ends in any real-valued output [N, ...] and holds the layers under test. */
+  build(): tf.LayersModel;
+  /** Whether tfjs cannot differentiate by this layer's weights at all, so that only finite differences can tell. */
+  readonly untrainable?: boolean;
+  /** `batchSize` random inputs of that model. */
+  inputs(batchSize: number): tf.Tensor;
+}
+
+/** Weights each example and each output differently, so that nothing cancels and no two gradients are alike. */
+const weightedLoss: BatchLoss = (model, [xs, sampleWeights]) => {
+  const outputs = model.apply(xs as tf.Tensor, { training: true }) as tf.Tensor;
+  const signs = tf.randomUniform(outputs.shape.slice(1), -2, 2, 'float32', 13);
+  const losses = outputs.mul(signs).add(0.5).square().reshape([outputs.shape[0], -1]).mean(1);
+  return losses.mul(sampleWeights as tf.Tensor).mean();
+};
+
+export function describeLayerGradient(className: string, cases: readonly LayerGradientCase[]): void {
+  describe.each(cases)(`${className}: $name`, ({ build, inputs, untrainable = false }) => {
+    let model: tf.LayersModel;
+    beforeAll(() => {
+      model = build();
+      model.setWeights(
+        model.getWeights().map(({ shape }, i) => tf.randomNormal(shape, 0.1, 0.5, 'float32', i + 1)),
+      );
+    });
+    afterAll(() => {
+      model.dispose();
+    });
+
+    describe.each([1, 5])('in a batch of %i', (batchSize) => {
+      let batch: tf.Tensor[];
+      beforeAll(() => {
+        batch = [inputs(batchSize), tf.randomUniform([batchSize], 0.2, 2, 'float32', 7)];
+      });
+      afterAll(() => {
+        tf.dispose(batch);
+      });
+
+      const collect = (options: GradientCollectorOptions) => {
+        const collector = new GradientCollector(model, options);
+        const { loss, gradients } = collector.run(() => weightedLoss(model, batch));
+        const values = new Map([...gradients].map(([path, tensor]) => [path, tensor.arraySync().map(flat)]));
+        tf.dispose([loss, [...gradients.values()]]);
+        collector.dispose();
+        return { layers: collector.layers, values };
+      };
+
+      const whereTrainable = untrainable ? it.failing : it;
+
+      whereTrainable.each([true, false])('equals a batch-of-one loop (includeBias %s)', (includeBias) => {
+        const { layers, values } = collect({ projectionDim: 'exact', includeBias });
+        const expected = batchOfOneGradients(model, layers, weightedLoss, batch);
+        expect(layers.length).toBeGreaterThan(0);
+        for (const { path } of layers) {
+          const oracle = expected.get(path) ?? [];
+          expect(oracle).toHaveLength(batchSize);
+          oracle.forEach((gradient, example) => {
+            expect(relativeError(values.get(path)?.[example] ?? [], gradient)).toBeLessThan(ROUNDING);
+          });
+        }
+      });
+
+      whereTrainable('sums to the gradient tfjs computes for the batch', () => {
+        const { layers, values } = collect({ projectionDim: 'exact', lossReduction: 'sum' });
+        const expected = batchGradients(model, layers, weightedLoss, batch);
+        for (const [path, gradient] of expected) {
+          const sum = gradient.map((_, i) =>
+            (values.get(path) ?? []).reduce((total, row) => total + (row[i] ?? NaN), 0),
+          );
+          expect(relativeError(sum, gradient)).toBeLessThan(ROUNDING);
+        }
+      });
+
+      it.each(['rademacher', 'normal'] as const)('projects to L G Rᵀ (%s)', (projectionType) => {
+        const options = { projectionDim: 2, projectionType, seed: 5 } as const;
+        const { layers, values } = collect(options);
+        const exact = collect({ projectionDim: 'exact' }).values;
+        for (const layer of layers) {
+          const { left, right } = layerProjection(layer, options);
+          const expected = tf.tidy(() => {
+            const gradients = tf.tensor3d((exact.get(layer.path) ?? []).flat(), [
+              batchSize,
+              ...layer.gradientShape,
+            ]);
+            return projectGradient(gradients, left, right).arraySync().map(flat);
+          });
+          left.dispose();
+          right.dispose();
+          expect(relativeError((values.get(layer.path) ?? []).flat(), expected.flat())).toBeLessThan(
+            ROUNDING,
+          );
+        }
+      });
+
+      it('divides each element before projecting', () => {
+        const scale = ([o, i]: readonly [number, number]) =>
+          tf.randomUniform<tf.Rank.R2>([o, i], 0.5, 3, 'float32', 11);
+        const normalizer = {
+          name: 'random',
+          scale: ({ gradientShape }: { gradientShape: readonly [number, number] }) => scale(gradientShape),
+        };
+        const options = { projectionDim: 2, seed: 5 } as const;
+        const { layers, values } = collect({ ...options, normalizer });
+        const exact = collect({ projectionDim: 'exact' }).values;
+        for (const layer of layers) {
+          const { left, right } = layerProjection(layer, { ...options, projectionType: 'rademacher' });
+          const expected = tf.tidy(() => {
+            const gradients = tf.tensor3d((exact.get(layer.path) ?? []).flat(), [
+              batchSize,
+              ...layer.gradientShape,
+            ]);
+            return projectGradient(gradients.mul(scale(layer.gradientShape)), left, right)
+              .arraySync()
+              .map(flat);
+          });
+          left.dispose();
+          right.dispose();
+          expect(relativeError((values.get(layer.path) ?? []).flat(), expected.flat())).toBeLessThan(
+            ROUNDING,
+          );
+        }
+      });
+
+      it('agrees with finite differences', () => {
+        const { layers, values } = collect({ projectionDim: 'exact', lossReduction: 'sum' });
+        for (const layer of layers) {
+          const expected = differenceGradients(layer, () => weightedLoss(model, batch));
+          const sum = expected.map((_, i) =>
+            (values.get(layer.path) ?? []).reduce((total, row) => total + (row[i] ?? NaN), 0),
+          );
+          expect(relativeError(sum, expected)).toBeLessThan(TRUNCATION);
+        }
+      });
+
+      it('leaves no tensor behind', () => {
+        collect({});
+        const before = tf.memory().numTensors;
+        collect({});
+        collect({ projectionDim: 'exact' });
+        expect(tf.memory().numTensors).toBe(before);
+      });
+    });
+  });
+}
+
+function flat(matrix: number[][]): number[] {
+  return matrix.flat();
+}

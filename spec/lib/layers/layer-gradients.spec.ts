@@ -1,0 +1,106 @@
+import * as tf from '@tensorflow/tfjs';
+import { describeLayerGradient, type LayerGradientCase } from '../../contract/layer-gradient-contract';
+
+type LayerSpec = tf.layers.Layer[];
+
+function stack(
+  name: string,
+  inputShape: number[],
+  layers: () => LayerSpec,
+  untrainable = false,
+): LayerGradientCase {
+  return {
+    name,
+    untrainable,
+    build() {
+      const input = tf.input({ shape: inputShape });
+      const output = layers().reduce((x, layer) => layer.apply(x) as tf.SymbolicTensor, input);
+      return tf.model({ inputs: input, outputs: output });
+    },
+    inputs: (batchSize) => tf.randomNormal([batchSize, ...inputShape], 0, 1, 'float32', 3),
+  };
+}
+
+const { dense, conv1d, conv2d, embedding, layerNormalization } = tf.layers;
+
+describeLayerGradient('Dense', [
+  stack('linear', [4], () => [dense({ units: 3 })]),
+  stack('stacked, with activations', [4], () => [
+    dense({ units: 5, activation: 'tanh' }),
+    dense({ units: 4, activation: 'elu' }),
+    dense({ units: 3, activation: 'softmax' }),
+  ]),
+  stack('no bias', [4], () => [
+    dense({ units: 3, useBias: false, activation: 'sigmoid' }),
+    dense({ units: 2 }),
+  ]),
+  stack('many positions', [3, 2, 4], () => [dense({ units: 5, activation: 'tanh' }), dense({ units: 2 })]),
+  stack('one input, one output', [1], () => [dense({ units: 1 }), dense({ units: 1, useBias: false })]),
+  {
+    name: 'shared, called three times',
+    build() {
+      const shared = dense({ units: 4, activation: 'tanh' });
+      const input = tf.input({ shape: [4] });
+      const output = [0, 1, 2].reduce((x) => shared.apply(x) as tf.SymbolicTensor, input);
+      return tf.model({ inputs: input, outputs: output });
+    },
+    inputs: (batchSize) => tf.randomNormal([batchSize, 4], 0, 1, 'float32', 3),
+  },
+]);
+
+describeLayerGradient('Conv1D', [
+  stack('linear', [6, 3], () => [conv1d({ filters: 4, kernelSize: 3 })]),
+  stack('same padding, even kernel, stride', [7, 3], () => [
+    conv1d({ filters: 4, kernelSize: 4, padding: 'same', strides: 2, activation: 'tanh' }),
+    conv1d({ filters: 2, kernelSize: 1, useBias: false }),
+  ]),
+  stack(
+    'dilated',
+    [9, 2],
+    () => [conv1d({ filters: 3, kernelSize: 3, dilationRate: 2, activation: 'tanh' })],
+    true,
+  ),
+]);
+
+describeLayerGradient('Conv2D', [
+  stack('linear', [5, 6, 2], () => [conv2d({ filters: 3, kernelSize: 3 })]),
+  stack('same padding, activations, stacked', [6, 5, 2], () => [
+    conv2d({ filters: 3, kernelSize: [3, 2], padding: 'same', activation: 'tanh' }),
+    conv2d({ filters: 2, kernelSize: 2, activation: 'elu', useBias: false }),
+  ]),
+  stack('strided, same padding', [7, 6, 3], () => [
+    conv2d({ filters: 4, kernelSize: 3, strides: [2, 3], padding: 'same', activation: 'sigmoid' }),
+  ]),
+  stack('dilated', [8, 7, 2], () => [conv2d({ filters: 3, kernelSize: [2, 3], dilationRate: 2 })], true),
+  stack('one position', [3, 3, 2], () => [conv2d({ filters: 3, kernelSize: 3 })]),
+]);
+
+const EMBEDDING: LayerGradientCase = {
+  name: 'repeated ids, before a dense layer',
+  build() {
+    const input = tf.input({ shape: [6] });
+    const embedded = embedding({ inputDim: 7, outputDim: 4 }).apply(input);
+    return tf.model({ inputs: input, outputs: dense({ units: 3 }).apply(embedded) as tf.SymbolicTensor });
+  },
+  inputs: (batchSize) => tf.randomUniform([batchSize, 6], 0, 7, 'int32', 3),
+};
+describeLayerGradient('Embedding', [
+  EMBEDDING,
+  {
+    ...EMBEDDING,
+    name: 'ids as float32',
+    inputs: (batchSize) => tf.tidy(() => EMBEDDING.inputs(batchSize).toFloat()),
+  },
+]);
+
+describeLayerGradient('LayerNormalization', [
+  stack('of vectors', [5], () => [
+    layerNormalization({ gammaInitializer: 'randomNormal', betaInitializer: 'randomNormal' }),
+  ]),
+  stack('many positions, between dense layers', [3, 5], () => [
+    dense({ units: 6 }),
+    layerNormalization(),
+    dense({ units: 2 }),
+  ]),
+  stack('over two axes', [2, 3, 4], () => [layerNormalization({ axis: [2, 3] }), dense({ units: 2 })]),
+]);
