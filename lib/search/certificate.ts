@@ -1,0 +1,134 @@
+/** How much of the exact answer an approximate index finds, measured on the store it indexes. */
+import type { GradientStoreReader } from '../store/reader';
+import { ExactIndex } from './exact';
+import type { GradientIndex, Neighbor, Neighbors, SearchOptions } from './gradient-index';
+
+/** Recall@k at one end of the ranking, and what it is at least, at {@link CONFIDENCE}. */
+export interface EndRecall {
+  readonly recall: number;
+  readonly lowerBound: number;
+}
+
+/** Recall at both ends for one sort of query. */
+export interface QueryRecall {
+  readonly highest: EndRecall;
+  readonly lowest: EndRecall;
+}
+
+export interface RecallCertificate {
+  readonly k: number;
+  /** Queries of each sort. */
+  readonly queries: number;
+  readonly seed: number;
+  readonly unitNorm: boolean;
+  /** Queries that are rows of the store; the row itself is not counted among its neighbors. */
+  readonly stored: QueryRecall;
+  /** Queries that are random directions. */
+  readonly random: QueryRecall;
+  /** The worst of the four. */
+  readonly recall: number;
+  readonly lowerBound: number;
+}
+
+export interface CertificateOptions {
+  readonly k?: number;
+  readonly queries?: number;
+  readonly seed?: number;
+  readonly unitNorm?: boolean;
+}
+
+/** One-sided confidence of every lower bound. */
+export const CONFIDENCE = 0.95;
+const CONFIDENCE_Z = 1.6448536269514722;
+
+/**
+ * Searches with `queries` seeded rows of `store` and as many random directions, and compares with exact
+ * search. A row found counts when its score is no worse than the k-th exact one, so that ties do not.
+ */
+export async function certifyRecall(
+  index: GradientIndex,
+  store: GradientStoreReader,
+  { k = 10, queries = 200, seed = 1, unitNorm = false }: CertificateOptions = {},
+): Promise<RecallCertificate> {
+  const uniform = seededUniform(seed);
+  const held = Array.from({ length: store.rows }, (_, example) => example).filter((i) => store.isWritten(i));
+  const sample = Array.from({ length: Math.min(queries, held.length) }, (_, i) => {
+    const j = i + Math.floor(uniform() * (held.length - i)); // Fisher-Yates, as far as needed
+    [held[i], held[j]] = [held[j] ?? 0, held[i] ?? 0];
+    return held[i] ?? 0;
+  });
+  const size = Math.max(1, Math.min(k, store.rowsWritten - 1));
+  const rows = sample.map((example) => store.row(example));
+  const directions = sample.map(() => Float32Array.from({ length: store.width }, () => gaussian(uniform)));
+  const options = { k: Math.min(size + 1, store.rowsWritten), unitNorm };
+  const stored = await compare(index, store, rows, options, size, sample);
+  const random = await compare(index, store, directions, options, size);
+  const ends = [stored.highest, stored.lowest, random.highest, random.lowest];
+  return {
+    k: size,
+    queries: sample.length,
+    seed,
+    unitNorm,
+    stored,
+    random,
+    recall: Math.min(...ends.map(({ recall }) => recall)),
+    lowerBound: Math.min(...ends.map(({ lowerBound }) => lowerBound)),
+  };
+}
+
+async function compare(
+  index: GradientIndex,
+  store: GradientStoreReader,
+  queries: readonly Float32Array[],
+  options: SearchOptions,
+  size: number,
+  sources: readonly number[] = [],
+): Promise<QueryRecall> {
+  const exact = await new ExactIndex(store).search(queries, options);
+  const found = await index.search(queries, options);
+  const end = (name: keyof Neighbors, sign: 1 | -1): EndRecall => {
+    const others = (list: Neighbors[], query: number) =>
+      (list[query]?.[name] ?? []).filter(({ example }) => example !== sources[query]).slice(0, size);
+    const sum = queries.reduce(
+      (total, _, i) => total + hitShare(others(exact, i), others(found, i), sign),
+      0,
+    );
+    const recall = queries.length === 0 ? 0 : sum / queries.length;
+    return { recall, lowerBound: wilsonLowerBound(recall, queries.length) };
+  };
+  return { highest: end('highest', 1), lowest: end('lowest', -1) };
+}
+
+/** The share of `exact` that `found` has; both best first, `sign` 1 when higher scores are better. */
+function hitShare(exact: readonly Neighbor[], found: readonly Neighbor[], sign: 1 | -1): number {
+  const worst = exact.at(-1);
+  if (!worst) return 1;
+  return found.filter(({ score }) => sign * (score - worst.score) >= 0).length / exact.length;
+}
+
+/**
+ * Wilson's one-sided lower bound for a mean of `trials` shares. Each query is one trial, not each of its k
+ * neighbors, which are found or missed together: a share varies no more than a coin with the same mean does.
+ */
+export function wilsonLowerBound(mean: number, trials: number): number {
+  if (trials === 0) return 0;
+  const z2 = CONFIDENCE_Z ** 2;
+  const spread = CONFIDENCE_Z * Math.sqrt((mean * (1 - mean)) / trials + z2 / (4 * trials ** 2));
+  return Math.max(0, (mean + z2 / (2 * trials) - spread) / (1 + z2 / trials));
+}
+
+/** Uniform numbers in [0, 1): Mulberry32, plenty for choosing a sample. */
+function seededUniform(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** A standard normal number (Box and Muller 1958). */
+function gaussian(uniform: () => number): number {
+  return Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+}

@@ -1,0 +1,95 @@
+/** Files of an HNSW index beside its store, and what their record says. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { CorruptRecordError, IncompleteStoreError, IndexMismatchError } from '../errors';
+import { STORE_FILES } from '../store/format';
+import type { GradientStoreReader } from '../store/reader';
+import { isMap, readRecord, writeRecord } from '../store/record-file';
+import type { RecallCertificate } from './certificate';
+
+/** How the graph is built. */
+export interface HnswSettings {
+  /** Links a row keeps on each level; twice as many on the lowest. */
+  readonly m: number;
+  /** Candidates weighed for each row inserted: higher is slower to build and finds more. */
+  readonly efConstruction: number;
+  /** Seeds the levels of the graph. */
+  readonly seed: number;
+  /** Index rows divided by their norm: answers searches with `unitNorm`, and no others. */
+  readonly unitNorm: boolean;
+}
+
+/** What `index.msgpack` holds. */
+export interface HnswRecord extends HnswSettings {
+  /** Numbers in an indexed point: the store's width and one more (see hnsw-worker.ts). */
+  readonly dimension: number;
+  readonly space: 'l2';
+  /** Rows in the index. */
+  readonly count: number;
+  /** The largest norm of an indexed row, which all points have after augmentation. */
+  readonly radius: number;
+  /** Of the gradients.bin that was indexed. */
+  readonly storeSha256: string;
+  /** Of hnsw.bin. */
+  readonly bytes: number;
+  readonly sha256: string;
+  /** Absent until recall was measured. */
+  readonly certificate?: RecallCertificate;
+}
+
+const KIND = { kind: 'hnsw-index', version: 1 };
+
+/** Paths of the index of the store in `storeDirectory`. */
+export function indexPaths(storeDirectory: string): { directory: string; graph: string; record: string } {
+  const directory = path.join(storeDirectory, 'index');
+  return {
+    directory,
+    graph: path.join(directory, 'hnsw.bin'),
+    record: path.join(directory, 'index.msgpack'),
+  };
+}
+
+/** The sha256 of the gradients of `store`. Throws {@link IncompleteStoreError} unless it is complete. */
+export function storeChecksum(store: GradientStoreReader): string {
+  const checksum = store.manifest?.files[STORE_FILES.gradients]?.sha256;
+  if (checksum !== undefined) return checksum;
+  throw new IncompleteStoreError(store.directory, store.rowsWritten, store.rows);
+}
+
+export function writeIndexRecord(storeDirectory: string, record: HnswRecord): void {
+  writeRecord(indexPaths(storeDirectory).record, KIND, record);
+}
+
+/**
+ * The index record beside `store`, or undefined when there is none. Throws {@link IndexMismatchError} when
+ * it was built from other gradients or its graph has another size, IncompleteStoreError,
+ * CorruptRecordError, UnsupportedVersionError.
+ */
+export function readIndexRecord(store: GradientStoreReader): HnswRecord | undefined {
+  const files = indexPaths(store.directory);
+  if (!fs.existsSync(files.record)) return undefined;
+  const { payload } = readRecord(files.record, KIND);
+  if (!isHnswRecord(payload)) {
+    throw new CorruptRecordError(files.record, 'payload', 'an index record', JSON.stringify(payload));
+  }
+  const bytes = fs.existsSync(files.graph) ? fs.statSync(files.graph).size : 0;
+  for (const [file, field, expected, found] of [
+    [files.record, 'sha256 of gradients.bin', storeChecksum(store), payload.storeSha256],
+    [files.record, 'dimension', store.width + 1, payload.dimension],
+    [files.record, 'count', store.rowsWritten, payload.count],
+    [files.graph, 'bytes', payload.bytes, bytes],
+  ] as const) {
+    if (expected !== found) throw new IndexMismatchError(file, field, expected, found);
+  }
+  return payload;
+}
+
+function isHnswRecord(payload: unknown): payload is HnswRecord {
+  return (
+    isMap(payload) &&
+    payload.space === 'l2' &&
+    typeof payload.unitNorm === 'boolean' &&
+    typeof payload.sha256 === 'string' &&
+    typeof payload.radius === 'number'
+  );
+}
