@@ -17,13 +17,21 @@ export interface BackendDescription {
   /** Why it is this one. */
   readonly reason: string;
   /** Each better backend, and why it is not in use. */
-  readonly passedOver: readonly { readonly backend: BackendName; readonly reason: string }[];
+  readonly passedOver: readonly PassedOver[];
   /** Package that provides the `tensorflow` backend, when that is in use. */
   readonly package: string | null;
   readonly device: 'cpu' | 'gpu';
   /** Threads one operation may use. */
   readonly threads: number;
   readonly versions: { readonly node: string; readonly tfjs: string; readonly tensorflow: string | null };
+}
+
+/** A better backend that is not in use. */
+export interface PassedOver {
+  readonly backend: BackendName;
+  /** Whether loading it was tried, and failed. */
+  readonly failed: boolean;
+  readonly reason: string;
 }
 
 const GPU_PACKAGE = '@tensorflow/tfjs-node-gpu';
@@ -73,10 +81,10 @@ export function describeBackend(): BackendDescription {
   return {
     backend,
     reason,
-    passedOver: better.map((name) => ({
-      backend: name,
-      reason: failures.get(name) ?? `not tried: ${reason}`,
-    })),
+    passedOver: better.map((name) => {
+      const failure = failures.get(name);
+      return { backend: name, failed: failure !== undefined, reason: failure ?? 'not tried' };
+    }),
     package: native === undefined ? null : native.isGPUPackage ? GPU_PACKAGE : CPU_PACKAGE,
     device: native?.isUsingGpuDevice === true ? 'gpu' : 'cpu',
     threads: rank < 0 ? 1 : threads[backend as BackendName](),

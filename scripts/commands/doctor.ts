@@ -1,0 +1,98 @@
+/** `bergson doctor`: what runs, what does not, and how to mend that. */
+import colors from 'picocolors';
+import type { CommandModule } from 'yargs';
+import { type BackendDescription, describeBackend, loadBackend } from '../../lib/backend';
+import { hnswlibBuiltFor, instructionSet } from '../setup/hnswlib';
+import { HNSWLIB_PACKAGE, packageDirectory } from '../setup/packages';
+import { probeHnswlib } from '../setup/probe';
+
+/** What `bergson doctor --json` prints. */
+interface Diagnosis {
+  readonly backend: BackendDescription;
+  readonly projection: Finding;
+  readonly hnswlib: Finding;
+}
+
+interface Finding {
+  readonly ok: boolean;
+  readonly detail: string;
+  readonly mend: string | null;
+}
+
+export const doctorCommand: CommandModule<object, { json?: boolean }> = {
+  command: 'doctor',
+  describe: 'Say which backend and native parts are in use, and how to mend what is not',
+  builder: (yargs) =>
+    yargs
+      .option('json', { type: 'boolean', describe: 'Print the diagnosis as JSON' })
+      .example('$0 doctor', 'See what this machine runs on')
+      .example('BERGSON_BACKEND=wasm $0 doctor', 'See whether the wasm backend loads'),
+  handler: async ({ json }) => {
+    await loadBackend();
+    const diagnosis: Diagnosis = {
+      backend: describeBackend(),
+      projection: PROJECTION,
+      hnswlib: await examineHnswlib(),
+    };
+    console.log(json === true ? JSON.stringify(diagnosis, undefined, 2) : format(diagnosis));
+  },
+};
+
+const PROJECTION: Finding = {
+  ok: true,
+  detail: 'no native addon is built; the TypeScript projection serves, with the same results',
+  mend: null,
+};
+
+async function examineHnswlib(): Promise<Finding> {
+  const directory = packageDirectory(HNSWLIB_PACKAGE);
+  const install = `npm install --ignore-scripts ${HNSWLIB_PACKAGE}, then bergson setup`;
+  if (directory === undefined)
+    return { ok: false, detail: 'not installed; exact search serves', mend: install };
+  const broken = await probeHnswlib(directory);
+  if (broken !== undefined) {
+    return { ok: false, detail: `does not load (${broken}); exact search serves`, mend: 'bergson setup' };
+  }
+  const set = hnswlibBuiltFor(directory);
+  const slow = set !== instructionSet();
+  const detail = `loads, ${set === undefined ? 'built without processor-specific instructions' : `built for ${set}`}`;
+  return { ok: true, detail, mend: slow ? 'bergson setup (makes it faster)' : null };
+}
+
+function format({ backend, projection, hnswlib }: Diagnosis): string {
+  const { versions, threads, device } = backend;
+  const provider = backend.package === null ? '' : ` from ${backend.package}`;
+  const lines = [
+    ok('backend', `${backend.backend}${provider} (${backend.reason})`),
+    ...backend.passedOver.map((other) => missing('', `${other.backend}: ${other.reason}`)),
+    ...(backend.passedOver.some((other) => other.failed) ? [hint('bergson setup')] : []),
+    ok('device', `${device.toUpperCase()}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`),
+    ok('versions', describeVersions(versions)),
+    ...describeFinding('projection', projection),
+    ...describeFinding('hnswlib', hnswlib),
+  ];
+  return lines.join('\n');
+}
+
+function describeVersions({ node, tfjs, tensorflow }: BackendDescription['versions']): string {
+  const native = tensorflow === null ? [] : [`TensorFlow ${tensorflow}`];
+  return [`Node ${node}`, `TensorFlow.js ${tfjs}`, ...native].join(', ');
+}
+
+function describeFinding(name: string, { ok: good, detail, mend }: Finding): string[] {
+  return [(good ? ok : missing)(name, detail), ...(mend === null ? [] : [hint(mend)])];
+}
+
+const NAME_WIDTH = 12;
+
+function ok(name: string, detail: string): string {
+  return `${colors.green('✓')} ${colors.bold(name.padEnd(NAME_WIDTH))}${detail}`;
+}
+
+function missing(name: string, detail: string): string {
+  return `${colors.yellow('–')} ${colors.bold(name.padEnd(NAME_WIDTH))}${detail}`;
+}
+
+function hint(mend: string): string {
+  return `${' '.repeat(NAME_WIDTH + 2)}${colors.cyan(`mend: ${mend}`)}`;
+}
