@@ -1,0 +1,127 @@
+/** `npm run bench:overhead`: what a training step costs, variant by variant. */
+import Table from 'cli-table3';
+import { spawnSync } from 'node:child_process';
+import { cpus } from 'node:os';
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { describeBackend, loadBackend, type BackendDescription } from '../../lib/backend';
+import { interleave, type Measurement } from './interleave';
+import { convolutional, languageModel, multilayerPerceptron, type BenchModelFactory } from './models';
+import type { Spread } from './statistics';
+import { BASELINE, VARIANTS } from './variants';
+
+/** Each model, and the batches of one timed `fit`: about a third of a second on two cores. */
+const MODELS: Record<string, { factory: BenchModelFactory; batches: number }> = {
+  mlp: { factory: multilayerPerceptron, batches: 20 },
+  cnn: { factory: convolutional, batches: 8 },
+  gpt: { factory: languageModel, batches: 1 },
+};
+
+/** What `--json` prints. */
+interface Report {
+  readonly machine: { readonly processor: string; readonly cores: number; readonly platform: string };
+  readonly backend: BackendDescription;
+  readonly repeats: number;
+  readonly measurements: readonly (Measurement & { readonly peakMegabytes: number })[];
+}
+
+async function main(): Promise<void> {
+  const { models, variants, repeats, json } = await yargs(hideBin(process.argv))
+    .usage('$0 times training steps, with and without what this project adds to them')
+    .option('models', {
+      type: 'string',
+      array: true,
+      choices: Object.keys(MODELS),
+      default: Object.keys(MODELS),
+    })
+    .option('variants', {
+      type: 'string',
+      array: true,
+      choices: VARIANTS.map(({ name }) => name),
+      default: VARIANTS.map(({ name }) => name),
+      describe: VARIANTS.map(({ name, description }) => `${name}: ${description}`).join('; '),
+    })
+    .option('repeats', { type: 'number', default: 15, describe: 'Timed calls of fit for each variant' })
+    .option('json', { type: 'boolean', default: false, describe: 'Print the report as JSON' })
+    .strict()
+    .parse();
+  await loadBackend();
+  const chosen = VARIANTS.filter(({ name }) => variants.includes(name));
+  const measurements: (Measurement & { peakMegabytes: number })[] = [];
+  for (const name of models) {
+    const { factory, batches } = MODELS[name] ?? unreachable(name);
+    for (const measured of await interleave(factory, chosen, { batches, repeats })) {
+      const alone = chosen.length === 1 && models.length === 1;
+      const peakMegabytes = alone ? ownPeak() : peakAlone(measured.model, measured.variant);
+      measurements.push({ ...measured, peakMegabytes });
+    }
+  }
+  const report: Report = { machine: machine(), backend: describeBackend(), repeats, measurements };
+  console.log(json ? JSON.stringify(report, undefined, 2) : format(report));
+}
+
+function unreachable(name: string): never {
+  throw new Error(`internal: no model ${name}`);
+}
+
+/** The most memory this process has held, in MB. */
+function ownPeak(): number {
+  return (process.resourceUsage().maxRSS * 1024) / 1e6;
+}
+
+/** The most memory a process that trains this variant alone holds, in MB. */
+function peakAlone(model: string, variant: string): number {
+  const options = ['--models', model, '--variants', variant, '--repeats', '2', '--json'];
+  const { stdout } = spawnSync(process.execPath, [__filename, ...options], { encoding: 'utf8' });
+  return (JSON.parse(stdout) as Report).measurements[0]?.peakMegabytes ?? NaN;
+}
+
+function machine(): Report['machine'] {
+  const processors = cpus();
+  return {
+    processor: processors[0]?.model ?? 'unknown',
+    cores: processors.length,
+    platform: `${process.platform} ${process.arch}`,
+  };
+}
+
+function format({ machine, backend, repeats, measurements }: Report): string {
+  const { versions } = backend;
+  const table = new Table({
+    head: [
+      'model',
+      'variant',
+      'step, ms',
+      'quartiles',
+      `ratio to ${BASELINE}`,
+      'quartiles',
+      'rows/s',
+      'peak MB',
+    ],
+    style: { head: [], border: [] },
+    colAligns: ['left', 'left', 'right', 'right', 'right', 'right', 'right', 'right'],
+  });
+  for (const { model, variant, step, ratio, rowsPerSecond, peakMegabytes } of measurements) {
+    table.push([
+      model,
+      variant,
+      step.median.toFixed(1),
+      quartiles(step, 1),
+      ratio === null ? '' : ratio.median.toFixed(3),
+      ratio === null ? '' : quartiles(ratio, 3),
+      rowsPerSecond === null ? '' : rowsPerSecond.toFixed(0),
+      peakMegabytes.toFixed(0),
+    ]);
+  }
+  return [
+    `${machine.processor}, ${machine.cores} cores, ${machine.platform}; ${backend.backend} backend on the ${backend.device}, ${backend.threads} threads`,
+    `Node ${versions.node}, tfjs ${versions.tfjs}, TensorFlow ${versions.tensorflow ?? '(none)'}; medians of ${repeats} interleaved repeats`,
+    table.toString(),
+  ].join('\n');
+}
+
+function quartiles({ lowerQuartile, upperQuartile }: Spread, digits: number): string {
+  return `${lowerQuartile.toFixed(digits)} to ${upperQuartile.toFixed(digits)}`;
+}
+
+void main();
