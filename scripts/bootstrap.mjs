@@ -34,10 +34,10 @@ if (target !== 'install' && target !== 'build') {
  */
 async function install() {
   if (isInstalled()) return;
-  // `npm ci` would delete the native addons that are already built, so it is for an empty clone only.
-  const fresh = !existsSync(join(ROOT, 'node_modules'));
-  const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-  await step('installed npm packages', () => npm([fresh ? 'ci' : 'install', ...options]));
+  // Not `npm ci`: it would delete the addons already built, and it refuses a lock file that leaves out optional
+  // packages of other platforms. `--no-save` takes the pinned versions and leaves the lock file as it is.
+  const options = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  await step('installed npm packages', () => npm(['install', ...options]));
 }
 
 /** Whether every package in package-lock.json is in node_modules, by npm's own record of what it put there. */
