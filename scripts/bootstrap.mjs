@@ -66,7 +66,7 @@ async function build() {
 
 function sourceFingerprint() {
   const files = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
-  for (const folder of SOURCES) {
+  for (const folder of SOURCES.filter((name) => existsSync(join(ROOT, name)))) {
     for (const name of readdirSync(join(ROOT, folder), { recursive: true })) {
       if (name.endsWith('.ts')) files.push(join(folder, name));
     }
