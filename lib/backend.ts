@@ -157,11 +157,9 @@ async function loadTensorFlow(): Promise<void> {
 }
 
 function explain(error: NodeJS.ErrnoException): string {
-  const message = (error.message.split('\n', 1)[0] ?? '').trim();
-  if (message.includes('tfjs_binding.node) can not be found')) return 'has no native binding built';
-  if (error.code === 'MODULE_NOT_FOUND' || message.startsWith('Cannot find module'))
-    return 'is not installed';
-  return `does not load: ${message}`;
+  if (error.code === 'MODULE_NOT_FOUND' || error.code === 'ERR_MODULE_NOT_FOUND') return 'is not installed';
+  if (error.message.includes('tfjs_binding.node) can not be found')) return 'has no native binding built';
+  return `does not load: ${error.message.trim().split('\n', 1)[0] ?? ''}`;
 }
 
 /** tfjs-node 4.22 calls two functions of `node:util` that Node 23 removed. */

@@ -43,6 +43,7 @@ function runNode(script: string, argument: string): Promise<CommandResult> {
 }
 
 function failure(result: CommandResult): string {
+  if (result.stderr.includes('Could not locate the bindings file')) return 'it is not built';
   const message = /^\w*Error: .*$/m.exec(result.stderr)?.[0];
   return message ?? lastWords(result, 1);
 }

@@ -23,10 +23,10 @@ export async function setUpSearch(
   const compiler = await findCompiler(env);
   const headers = await findNodeHeaders(env);
   if (compiler === undefined || headers === undefined) {
-    const what = compiler === undefined ? 'a C++ compiler' : `the headers of Node ${process.versions.node}`;
+    const what = compiler === undefined ? 'C++ compiler' : `headers of Node ${process.versions.node}`;
     return broken === undefined
       ? ready(directory)
-      : notReady(`could not set up hnswlib: there is no ${what}; install it, then \`bergson setup\``);
+      : notReady(`could not set up hnswlib: no ${what} found; install it, then \`bergson setup\``);
   }
   try {
     await step(

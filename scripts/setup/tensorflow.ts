@@ -80,10 +80,10 @@ async function link(
 
 async function findTools(env: NodeJS.ProcessEnv): Promise<{ compiler: string; headers: string }> {
   const compiler = await findCompiler(env);
-  if (compiler === undefined) throw missing('a C++ compiler', 'g++, clang++ or $CXX');
+  if (compiler === undefined) throw missing('C++ compiler', 'g++, clang++ or $CXX');
   const headers = await findNodeHeaders(env);
   if (headers === undefined)
-    throw missing(`the headers of Node ${process.versions.node}`, 'npm_config_nodedir');
+    throw missing(`headers of Node ${process.versions.node}`, 'include/node, $npm_config_nodedir');
   return { compiler, headers };
 }
 
@@ -119,7 +119,7 @@ async function findTensorflow(
 function missing(what: string, where: string): SetupError {
   return new SetupError(
     'set up TensorFlow',
-    `there is no ${what} (looked for ${where}); install it, then \`bergson setup\``,
+    `no ${what} found (looked for ${where}); install it, then \`bergson setup\``,
   );
 }
 
