@@ -431,10 +431,12 @@ export class NonFiniteGradientError extends BergsonError {
     readonly step: number,
     readonly example: number,
     readonly value: number,
+    options?: { cause?: unknown },
   ) {
     super(
       `the gradient of layer \`${layer}\` for example ${example} is ${value} at step ${step}; ` +
         `look at that example's input and at the learning rate: nothing of this step was stored`,
+      options,
     );
   }
 }
@@ -445,6 +447,17 @@ export class UnpreparedModelError extends BergsonError {
 
   constructor(readonly reason: string) {
     super(`${reason}; call \`prepareForGradientCollection(model)\` and train with \`model.fit\` on tensors`);
+  }
+}
+
+/** Thrown when a model's own loss is needed and the model is not compiled. */
+export class UncompiledModelError extends BergsonError {
+  override readonly tag = 'UncompiledModelError' as const;
+
+  constructor() {
+    super(
+      'the model is not compiled, so it has no loss of its own; call `model.compile`, or pass a function that computes one',
+    );
   }
 }
 
@@ -467,6 +480,20 @@ export class RunNotFoundError extends BergsonError {
     options?: { cause?: unknown },
   ) {
     super(`${path} is not a run: ${reason}; pass the \`path\` a collector was given`, options);
+  }
+}
+
+/** Thrown when a run holds no gradient store of the name asked for, or none at all. */
+export class UnknownStoreError extends BergsonError {
+  override readonly tag = 'UnknownStoreError' as const;
+
+  constructor(
+    readonly run: string,
+    readonly store: string | undefined,
+    readonly stores: readonly string[],
+  ) {
+    const held = stores.length === 0 ? 'no gradient store' : quote(stores);
+    super(`${run} has no store ${store === undefined ? '' : `\`${store}\` `}to search; it holds ${held}`);
   }
 }
 

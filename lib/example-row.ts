@@ -6,7 +6,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { TappedCall } from './capture/taps';
 import { projectFactors, projectScaledFactors, type LayerProjection } from './layers/factors';
-import type { Normalizer } from './normalizers/normalizer';
+import { gradientScale, type Normalizer } from './normalizers/normalizer';
 
 /**
  * The projected per-example gradients of one call of one layer, float32 [N, p, q]: for each example the gradient
@@ -21,6 +21,6 @@ export function exampleGradients(
   return tf.tidy(() => {
     const factors = attributed.adapter.factors(attributed.layer, saved, outputGradient, includeBias);
     if (normalizer === null) return projectFactors(factors, projection);
-    return projectScaledFactors(factors, normalizer.scale(attributed), projection);
+    return projectScaledFactors(factors, gradientScale(normalizer, attributed), projection);
   });
 }

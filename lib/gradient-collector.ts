@@ -7,6 +7,7 @@ import { NoGradientError } from './errors';
 import { exampleGradients } from './example-row';
 import type { LayerProjection } from './layers/factors';
 import './layers/standard';
+import { trainableVariables } from './layers/weight';
 import type { Normalizer } from './normalizers/normalizer';
 import { layerProjection, projectedShape, resolveProjection, type ProjectionOptions } from './projection';
 
@@ -16,7 +17,7 @@ export interface GradientCollectorOptions extends Partial<ProjectionOptions> {
   /** Whether a bias's gradient is part of its layer's. Default: true. */
   readonly includeBias?: boolean;
   /** Divides gradients by second moments, as they are when the backward pass and all that surrounds it is done. */
-  readonly normalizer?: Normalizer;
+  readonly normalizer?: Normalizer | null;
   /**
    * How the differentiated loss combines the examples' own: under `'mean'` (default, what `model.fit` does)
    * gradients are multiplied by the batch size, so that each is the gradient of its example's own loss.
@@ -26,6 +27,12 @@ export interface GradientCollectorOptions extends Partial<ProjectionOptions> {
 
 /** Receives one layer's per-example gradients [N, p, q]; they are disposed when it returns. */
 export type GradientClosure = (path: string, gradients: tf.Tensor3D) => void;
+
+/** How many of a model's trained parameters are attributed. */
+export interface Coverage {
+  readonly attributed: number;
+  readonly trained: number;
+}
 
 /** Per-example gradients by layer path, each float32 [N, p, q]; whoever receives them disposes. */
 export type CollectedGradients = Map<string, tf.Tensor3D>;
@@ -47,13 +54,22 @@ export class GradientCollector {
   private readonly matrices: ReadonlyMap<AttributedLayer, LayerProjection>;
 
   /** @throws UnsupportedLayerError, UnknownLayerError, InvalidOptionError */
-  constructor(model: tf.LayersModel, options: GradientCollectorOptions = {}) {
+  constructor(
+    private readonly model: tf.LayersModel,
+    options: GradientCollectorOptions = {},
+  ) {
     this.projection = resolveProjection(options);
     this.includeBias = options.includeBias ?? true;
     this.normalizer = options.normalizer ?? null;
     this.meanLoss = (options.lossReduction ?? 'mean') === 'mean';
     this.layers = findAttributedLayers(model, { layers: options.layers, includeBias: this.includeBias });
     this.matrices = new Map(this.layers.map((layer) => [layer, layerProjection(layer, this.projection)]));
+  }
+
+  /** How many of the model's trained parameters are attributed. */
+  get coverage(): Coverage {
+    const attributed = this.layers.flatMap(({ weights }) => weights);
+    return { attributed: countElements(attributed), trained: countElements(trainableVariables(this.model)) };
   }
 
   /** Each layer's width in a row, in the order of a row. */
@@ -148,6 +164,10 @@ export class GradientCollector {
     if (matrices === undefined) throw new Error(`internal: no projection for layer ${call.attributed.path}`);
     return exampleGradients(call, matrices, this.normalizer, this.includeBias);
   }
+}
+
+function countElements(weights: readonly tf.Variable[]): number {
+  return weights.reduce((sum, { size }) => sum + size, 0);
 }
 
 /** The loss, and as a side effect the backward pass of it that ends at `anchor`. */

@@ -3,6 +3,7 @@
  * tfjs's own shuffling and batching.
  */
 import * as tf from '@tensorflow/tfjs';
+import { trainedModel } from '../compiled-model';
 
 /** What surrounds each training step on the examples `ids`; it must run `step` once and return what that returns. */
 export type StepInterceptor = (ids: Int32Array, step: () => tf.Scalar[]) => tf.Scalar[];
@@ -55,12 +56,12 @@ export function findFit(callback: tf.Callback): Fit | undefined {
 
 /** Whether `fit` on this model reports its example ids. */
 export function reportsExampleIds(model: tf.LayersModel): boolean {
-  return prepared.has(trainedModel(model));
+  return prepared.has(fitLoopOwner(model));
 }
 
 /** Makes `fit` on this model report its example ids. Idempotent. */
 export function reportExampleIds(model: tf.LayersModel): void {
-  const owner = trainedModel(model);
+  const owner = fitLoopOwner(model);
   if (prepared.has(owner)) return;
   const { fitLoop } = owner;
   if (fitLoop === undefined)
@@ -92,14 +93,11 @@ export function reportExampleIds(model: tf.LayersModel): void {
 
 /** Undoes `reportExampleIds`. */
 export function restoreFit(model: tf.LayersModel): void {
-  const owner = trainedModel(model);
+  const owner = fitLoopOwner(model);
   prepared.delete(owner);
   delete owner.fitLoop;
 }
 
-/** The model whose `fit` does the work: a `tf.Sequential` hands it to a model inside. */
-function trainedModel(model: tf.LayersModel): FitLoopOwner {
-  const trained =
-    model instanceof tf.Sequential ? (model as unknown as { model: tf.LayersModel }).model : model;
-  return trained as unknown as FitLoopOwner;
+function fitLoopOwner(model: tf.LayersModel): FitLoopOwner {
+  return trainedModel(model) as unknown as FitLoopOwner;
 }

@@ -17,7 +17,6 @@ interface AdamState {
  * v̂ = v / (1 - β₂ᵗ) of that update, the first step's like the last's. β₂ᵗ is taken in double precision.
  */
 export class AdamNormalizer implements Normalizer {
-  readonly name = 'adam';
   private readonly state: AdamState;
 
   /** @throws OptimizerStateError if the optimizer is not Adam. */
@@ -30,18 +29,14 @@ export class AdamNormalizer implements Normalizer {
     this.state = optimizer as unknown as AdamState;
   }
 
-  /** 1 / (sqrt(v̂) + ε), float32 [O, I]. @throws OptimizerStateError before the first update. */
-  scale({ adapter, layer, weights }: AttributedLayer): tf.Tensor2D {
-    const { beta2, epsilon, iterations } = this.state;
-    const secondMoments = adapter.asMatrix(
-      layer,
-      weights.map((weight) => this.secondMoment(weight)),
-    );
-    const denominator = secondMoments
-      .div(1 - beta2 ** iterations)
-      .sqrt()
-      .add(epsilon);
-    return tf.reciprocal(denominator) as tf.Tensor2D;
+  get epsilon(): number {
+    return this.state.epsilon;
+  }
+
+  /** v̂, float32 [O, I]. @throws OptimizerStateError before the first update. */
+  secondMoments({ adapter, layer, weights }: AttributedLayer): tf.Tensor2D {
+    const moments = weights.map((weight) => this.secondMoment(weight));
+    return adapter.asMatrix(layer, moments).div(1 - this.state.beta2 ** this.state.iterations);
   }
 
   private secondMoment(weight: tf.Variable): tf.Variable {

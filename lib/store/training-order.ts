@@ -25,6 +25,8 @@ export class TrainingOrderWriter {
   private constructor(
     readonly path: string,
     private descriptor: number | undefined,
+    /** Bytes of whole records. */
+    private size = 0,
   ) {}
 
   /** Starts the log `file`, replacing any there is. Throws DiskWriteError. */
@@ -46,11 +48,11 @@ export class TrainingOrderWriter {
     if (validBytes === 0) return TrainingOrderWriter.create(file);
     return guardWrite(file, 0, () => {
       fs.truncateSync(file, validBytes);
-      return new TrainingOrderWriter(file, fs.openSync(file, 'a'));
+      return new TrainingOrderWriter(file, fs.openSync(file, 'r+'), validBytes);
     });
   }
 
-  /** Appends one batch. Throws DiskWriteError. */
+  /** Appends one batch. Throws DiskWriteError; the log then ends where it did, and may be appended to again. */
   append({ step, epoch, examples }: TrainingBatch): void {
     const bytes = Buffer.from(examples.buffer, examples.byteOffset, examples.byteLength);
     this.appendPayload(packer.pack({ step, epoch, examples: bytes }));
@@ -74,7 +76,13 @@ export class TrainingOrderWriter {
     frame.writeUInt32LE(crc32(frame.subarray(0, 4)), 4);
     frame.writeUInt32LE(crc32(payload), 8);
     frame.set(payload, FRAME_BYTES);
-    writeFully(this.descriptor, this.path, frame, null);
+    try {
+      writeFully(this.descriptor, this.path, frame, this.size);
+    } catch (error) {
+      fs.ftruncateSync(this.descriptor, this.size); // no half record may come to lie between whole ones
+      throw error;
+    }
+    this.size += frame.length;
   }
 }
 

@@ -1,6 +1,7 @@
 /** What every layer adapter must do, run over each by its spec. */
 import * as tf from '@tensorflow/tfjs';
 import { projectGradient } from '../../kernels/project';
+import type { AttributedLayer } from '../../lib/capture/attributed-layers';
 import { GradientCollector, type GradientCollectorOptions } from '../../lib/gradient-collector';
 import { layerProjection } from '../../lib/projection';
 import { batchGradients, batchOfOneGradients, type BatchLoss } from '../reference/batch-of-one';
@@ -10,11 +11,11 @@ import { relativeError, ROUNDING, TRUNCATION } from '../support/closeness';
 export interface LayerGradientCase {
   readonly name: string;
   /** A model that ends in any real-valued output [N, ...] and holds the layers under test. */
-  build(): tf.LayersModel;
+  readonly build: () => tf.LayersModel;
   /** Whether tfjs cannot differentiate by this layer's weights at all, so that only finite differences can tell. */
   readonly untrainable?: boolean;
   /** `batchSize` random inputs of that model. */
-  inputs(batchSize: number): tf.Tensor;
+  readonly inputs: (batchSize: number) => tf.Tensor;
 }
 
 /** Weights each example and each output differently, so that nothing cancels and no two gradients are alike. */
@@ -104,12 +105,10 @@ export function describeLayerGradient(className: string, cases: readonly LayerGr
       });
 
       it('divides each element before projecting', () => {
-        const scale = ([o, i]: readonly [number, number]) =>
+        const epsilon = 0.1;
+        const secondMoments = ({ gradientShape: [o, i] }: Pick<AttributedLayer, 'gradientShape'>) =>
           tf.randomUniform<tf.Rank.R2>([o, i], 0.5, 3, 'float32', 11);
-        const normalizer = {
-          name: 'random',
-          scale: ({ gradientShape }: { gradientShape: readonly [number, number] }) => scale(gradientShape),
-        };
+        const normalizer = { epsilon, secondMoments };
         const options = { projectionDim: 2, seed: 5 } as const;
         const { layers, values } = collect({ ...options, normalizer });
         const exact = collect({ projectionDim: 'exact' }).values;
@@ -120,7 +119,7 @@ export function describeLayerGradient(className: string, cases: readonly LayerGr
               batchSize,
               ...layer.gradientShape,
             ]);
-            return projectGradient(gradients.mul(scale(layer.gradientShape)), left, right)
+            return projectGradient(gradients.div(secondMoments(layer).sqrt().add(epsilon)), left, right)
               .arraySync()
               .map(flat);
           });

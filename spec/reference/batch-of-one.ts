@@ -12,16 +12,16 @@ export function batchGradients(
   loss: BatchLoss,
   batch: tf.Tensor[],
 ): Map<string, Float32Array> {
-  return tf.tidy(() => {
+  const result = new Map<string, Float32Array>();
+  tf.tidy(() => {
     const weights = layers.flatMap((layer) => [...layer.weights]);
     const { grads } = tf.variableGrads(() => loss(model, batch), weights);
-    return new Map(
-      layers.map(({ path, layer, adapter, weights: own }) => {
-        const gradients = own.map((weight) => grads[weight.name] ?? tf.zerosLike(weight));
-        return [path, adapter.asMatrix(layer, gradients).dataSync<'float32'>().slice()];
-      }),
-    );
+    for (const { path, layer, adapter, weights: own } of layers) {
+      const gradients = own.map((weight) => grads[weight.name] ?? tf.zerosLike(weight));
+      result.set(path, adapter.asMatrix(layer, gradients).dataSync<'float32'>().slice());
+    }
   });
+  return result;
 }
 
 /** The same for every example alone: by path, one [O, I] an example. */

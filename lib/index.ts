@@ -1,0 +1,32 @@
+/** The library's public API. Named re-exports only. */
+export {
+  Attributor,
+  type AttributorOptions,
+  type Trace,
+  type TracedExample,
+  type TraceOptions,
+} from './attributor';
+export { loadBackend } from './backend';
+export type { AttributedLayer } from './capture/attributed-layers';
+export type { Batch } from './compiled-model';
+export * from './errors';
+export {
+  GradientCollector,
+  type CollectedGradients,
+  type Coverage,
+  type GradientClosure,
+  type GradientCollectorOptions,
+} from './gradient-collector';
+export { applyHostFixes } from './host-fixes';
+export { DenseActivations, OneHotActivations, type Activations } from './layers/activations';
+export type { Factors } from './layers/factors';
+export { registerLayerGradient, type LayerGradient, type Tap } from './layers/layer-gradient';
+export { AdamNormalizer } from './normalizers/adam';
+export type { Normalizer } from './normalizers/normalizer';
+export type { ProjectionOptions } from './projection';
+export type { ExampleRecord } from './run/example-records';
+export { Run } from './run/run';
+export type { RunManifest } from './run/run-manifest';
+export type { RunOptions } from './run/run-recorder';
+export { GradientStoreReader } from './store/reader';
+export { TrainingOrderReader, type Sighting } from './store/training-order';

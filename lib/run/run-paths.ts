@@ -1,0 +1,19 @@
+/** Where in a run's directory everything lies. */
+import path from 'node:path';
+
+/** The store that `accumulate` sums into. */
+export const ACCUMULATED = 'accumulated';
+
+export const runPaths = {
+  store: (run: string, name: string) => path.join(run, 'train', name),
+  stores: (run: string) => path.join(run, 'train'),
+  trainingOrder: (run: string) => path.join(run, 'train', 'training_order.log'),
+  normalizer: (run: string) => path.join(run, 'normalizer.safetensors'),
+  model: (run: string) => path.join(run, 'model'),
+  examples: (run: string) => path.join(run, 'examples.jsonl'),
+};
+
+/** The name of an epoch's store. */
+export function epochStore(epoch: number): string {
+  return `epoch_${epoch}`;
+}

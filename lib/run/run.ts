@@ -1,0 +1,65 @@
+/** A run on disk, finished or not: what it is of, what it holds, and where. */
+import fs from 'node:fs';
+import { RunNotFoundError, UnknownStoreError } from '../errors';
+import { TrainingOrderReader } from '../store/training-order';
+import { readExamples, type ExampleRecord } from './example-records';
+import { readRunManifest, type RunManifest } from './run-manifest';
+import { ACCUMULATED, runPaths } from './run-paths';
+
+export class Run {
+  private constructor(
+    readonly path: string,
+    readonly manifest: RunManifest,
+    /** Names of the gradient stores it holds, epochs in order and the accumulated one first. */
+    readonly stores: readonly string[],
+  ) {}
+
+  /** Opens the run in `path`, finished or not. @throws RunNotFoundError, CorruptRecordError, UnsupportedVersionError */
+  static open(path: string): Run {
+    let manifest: RunManifest;
+    try {
+      manifest = readRunManifest(path);
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+      const reason = fs.existsSync(path) ? 'it holds no run.msgpack' : 'it does not exist';
+      throw new RunNotFoundError(path, reason, { cause });
+    }
+    return new Run(path, manifest, findStores(path));
+  }
+
+  /** One sentence: whether the run was finished, and what it holds. */
+  describe(): string {
+    const { state, epochs, examples } = this.manifest;
+    const held = `${epochs.length} finished epoch${epochs.length === 1 ? '' : 's'} over ${examples} examples`;
+    if (state === 'complete') return `a complete run of ${held}`;
+    return `an unfinished run: training ended early or is still going; it holds ${held}, and ${this.stores.length} gradient stores`;
+  }
+
+  /** The store's directory; by default the accumulated one, or else the last epoch's. @throws UnknownStoreError */
+  storeDirectory(name = this.stores[0] === ACCUMULATED ? ACCUMULATED : this.stores.at(-1)): string {
+    if (name === undefined || !this.stores.includes(name)) {
+      throw new UnknownStoreError(this.path, name, this.stores);
+    }
+    return runPaths.store(this.path, name);
+  }
+
+  /** When training saw which examples; undefined unless the run tracked it. @throws CorruptRecordError */
+  trainingOrder(): TrainingOrderReader | undefined {
+    const file = runPaths.trainingOrder(this.path);
+    return fs.existsSync(file) ? TrainingOrderReader.open(file) : undefined;
+  }
+
+  /** What the run was told of these examples, by id; without any that it was told nothing of. */
+  async exampleRecords(examples: Iterable<number>): Promise<Map<number, ExampleRecord>> {
+    const file = runPaths.examples(this.path);
+    return fs.existsSync(file) ? readExamples(file, new Set(examples)) : new Map();
+  }
+}
+
+function findStores(run: string): string[] {
+  const names = fs.existsSync(runPaths.stores(run)) ? fs.readdirSync(runPaths.stores(run)) : [];
+  const epochs = names.filter((name) => /^epoch_\d+$/.test(name));
+  const number = (name: string) => Number(name.slice('epoch_'.length));
+  const accumulated = names.includes(ACCUMULATED) ? [ACCUMULATED] : [];
+  return [...accumulated, ...epochs.sort((a, b) => number(a) - number(b))];
+}

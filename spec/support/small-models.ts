@@ -1,0 +1,110 @@
+/** Small models and data that train in milliseconds, the same in every call. */
+import * as tf from '@tensorflow/tfjs';
+
+export interface TrainingCase {
+  readonly name: string;
+  readonly build: () => tf.LayersModel;
+  /** Inputs and targets of `examples` examples. */
+  readonly data: (examples: number) => { xs: tf.Tensor; ys: tf.Tensor };
+}
+
+const CLASSES = 3;
+
+function seeded(seed: number) {
+  return tf.initializers.glorotUniform({ seed });
+}
+
+function compiled(model: tf.LayersModel): tf.LayersModel {
+  model.compile({ optimizer: tf.train.adam(0.01), loss: 'categoricalCrossentropy' });
+  return model;
+}
+
+function labels(examples: number): tf.Tensor {
+  return tf.tidy(() =>
+    tf.oneHot(tf.randomUniform<tf.Rank.R1>([examples], 0, CLASSES, 'int32', 23), CLASSES).toFloat(),
+  );
+}
+
+function head(seed: number) {
+  return tf.layers.dense({
+    units: CLASSES,
+    activation: 'softmax',
+    kernelInitializer: seeded(seed),
+    name: 'head',
+  });
+}
+
+export const denseCase: TrainingCase = {
+  name: 'a dense classifier',
+  build: () =>
+    compiled(
+      tf.sequential({
+        layers: [
+          tf.layers.dense({
+            units: 8,
+            activation: 'relu',
+            inputShape: [5],
+            kernelInitializer: seeded(1),
+            name: 'hidden',
+          }),
+          head(2),
+        ],
+      }),
+    ),
+  data: (examples) => ({ xs: tf.randomNormal([examples, 5], 0, 1, 'float32', 17), ys: labels(examples) }),
+};
+
+export const convolutionCase: TrainingCase = {
+  name: 'a convolutional classifier',
+  build: () =>
+    compiled(
+      tf.sequential({
+        layers: [
+          tf.layers.conv2d({
+            filters: 4,
+            kernelSize: 3,
+            activation: 'relu',
+            inputShape: [6, 6, 1],
+            kernelInitializer: seeded(3),
+            name: 'convolution',
+          }),
+          tf.layers.maxPooling2d({ poolSize: 2 }),
+          tf.layers.flatten(),
+          head(4),
+        ],
+      }),
+    ),
+  data: (examples) => ({
+    xs: tf.randomNormal([examples, 6, 6, 1], 0, 1, 'float32', 19),
+    ys: labels(examples),
+  }),
+};
+
+export const sequenceCase: TrainingCase = {
+  name: 'an embedding classifier with layer normalisation',
+  build: () =>
+    compiled(
+      tf.sequential({
+        layers: [
+          tf.layers.embedding({
+            inputDim: 11,
+            outputDim: 6,
+            inputLength: 7,
+            embeddingsInitializer: seeded(5),
+            name: 'tokens',
+          }),
+          tf.layers.conv1d({
+            filters: 5,
+            kernelSize: 3,
+            activation: 'tanh',
+            kernelInitializer: seeded(6),
+            name: 'window',
+          }),
+          tf.layers.layerNormalization({ name: 'norm' }),
+          tf.layers.globalAveragePooling1d({}),
+          head(7),
+        ],
+      }),
+    ),
+  data: (examples) => ({ xs: tf.randomUniform([examples, 7], 0, 11, 'int32', 29), ys: labels(examples) }),
+};
