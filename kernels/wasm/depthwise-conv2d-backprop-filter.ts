@@ -11,12 +11,14 @@ export const depthwiseConv2dBackpropFilter: tf.KernelConfig = {
     const attributes = call.attrs as unknown as tf.DepthwiseConv2dNativeBackpropFilterAttrs;
     const info = depthwiseInfo(call.inputs.x!.shape, attributes.filterShape, attributes);
     const multiplier = info.outChannels / info.inChannels;
-    return fillOutput(call, attributes.filterShape, 'float32', ['x', 'dy'], (output, x, dy) => {
+    return fillOutput(call, attributes.filterShape, 'float32', (output, input) => {
+      const x = input('x');
+      const dy = input('dy');
       // Thousands of terms go into one entry: they are added up in double precision.
       const sums = new Float64Array(output.length);
-      forEachMeeting(info, (input, filter, out) => {
+      forEachMeeting(info, (pixel, filter, out) => {
         for (let channel = 0; channel < info.outChannels; channel++) {
-          const value = x[input + Math.floor(channel / multiplier)]!;
+          const value = x[pixel + Math.floor(channel / multiplier)]!;
           sums[filter + channel]! += value * dy[out + channel]!;
         }
       });

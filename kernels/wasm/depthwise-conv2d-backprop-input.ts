@@ -11,11 +11,13 @@ export const depthwiseConv2dBackpropInput: tf.KernelConfig = {
     const attributes = call.attrs as unknown as tf.DepthwiseConv2dNativeBackpropInputAttrs;
     const info = depthwiseInfo(attributes.inputShape, call.inputs.filter!.shape, attributes);
     const multiplier = info.outChannels / info.inChannels;
-    return fillOutput(call, attributes.inputShape, 'float32', ['dy', 'filter'], (output, dy, weights) => {
-      forEachMeeting(info, (input, filter, out) => {
+    return fillOutput(call, attributes.inputShape, 'float32', (output, input) => {
+      const dy = input('dy');
+      const weights = input('filter');
+      forEachMeeting(info, (pixel, filter, out) => {
         for (let channel = 0; channel < info.outChannels; channel++) {
           const term = dy[out + channel]! * weights[filter + channel]!;
-          output[input + Math.floor(channel / multiplier)]! += term;
+          output[pixel + Math.floor(channel / multiplier)]! += term;
         }
       });
     });

@@ -10,20 +10,18 @@ export interface KernelCall {
 }
 
 /**
- * Allocates a zero-filled output and hands `fill` its view and those of the two inputs named. The
+ * Allocates a zero-filled output and hands `fill` its view, with a function that gives those of the inputs. The
  * output comes first because allocating may move the heap, which would detach views taken earlier.
  */
 export function fillOutput(
   call: KernelCall,
   shape: number[],
   dtype: tf.DataType,
-  [first, second]: readonly [string, string],
-  fill: (output: tf.TypedArray, first: tf.TypedArray, second: tf.TypedArray) => void,
+  fill: (output: tf.TypedArray, input: (name: string) => tf.TypedArray) => void,
 ): tf.TensorInfo {
   const backend = call.backend as BackendWasm;
   const output = backend.makeOutput(shape, dtype);
   const view = backend.typedArrayFromHeap(output).fill(0);
-  const inputView = (name: string) => backend.typedArrayFromHeap(call.inputs[name]!);
-  fill(view, inputView(first), inputView(second));
+  fill(view, (name) => backend.typedArrayFromHeap(call.inputs[name]!));
   return output;
 }
