@@ -1,10 +1,14 @@
 /** `bergson doctor`: what runs, what does not, and how to mend that. */
-import colors from 'picocolors';
+import { isatty } from 'node:tty';
+import { createColors, isColorSupported } from 'picocolors';
 import type { CommandModule } from 'yargs';
 import { type BackendDescription, describeBackend, loadBackend } from '../../lib/backend';
 import { hnswlibBuiltFor, instructionSet } from '../setup/hnswlib';
 import { HNSWLIB_PACKAGE, packageDirectory } from '../setup/packages';
 import { probeHnswlib } from '../setup/probe';
+
+// By itself, picocolors also colours what a CI job writes to a file.
+const colors = createColors(isColorSupported && isatty(process.stdout.fd));
 
 /** What `bergson doctor --json` prints. */
 interface Diagnosis {

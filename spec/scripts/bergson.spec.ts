@@ -55,7 +55,7 @@ describe('bergson doctor', () => {
   });
 
   it('writes no colours where there is no terminal', () => {
-    const { stdout } = runBergson(['doctor'], { BERGSON_BACKEND: 'wasm', FORCE_COLOR: undefined });
+    const { stdout } = runBergson(['doctor'], { BERGSON_BACKEND: 'wasm', CI: 'true' });
     expect(stdout).toContain('wasm (BERGSON_BACKEND asks for it)');
     expect(stdout).not.toContain('\u001b');
   });
