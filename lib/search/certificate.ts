@@ -41,62 +41,86 @@ export interface CertificateOptions {
 export const CONFIDENCE = 0.95;
 const CONFIDENCE_Z = 1.6448536269514722;
 
-/**
- * Searches with `queries` seeded rows of `store` and as many random directions, and compares with exact
- * search. A row found counts when its score is no worse than the k-th exact one, so that ties do not.
- */
-export async function certifyRecall(
-  index: GradientIndex,
-  store: GradientStoreReader,
-  { k = 10, queries = 200, seed = 1, unitNorm = false }: CertificateOptions = {},
-): Promise<RecallCertificate> {
-  const uniform = seededUniform(seed);
-  const held = Array.from({ length: store.rows }, (_, example) => example).filter((i) => store.isWritten(i));
-  const sample = Array.from({ length: Math.min(queries, held.length) }, (_, i) => {
-    const j = i + Math.floor(uniform() * (held.length - i)); // Fisher-Yates, as far as needed
-    [held[i], held[j]] = [held[j] ?? 0, held[i] ?? 0];
-    return held[i] ?? 0;
-  });
-  const size = Math.max(1, Math.min(k, store.rowsWritten - 1));
-  const rows = sample.map((example) => store.row(example));
-  const directions = sample.map(() => Float32Array.from({ length: store.width }, () => gaussian(uniform)));
-  const options = { k: Math.min(size + 1, store.rowsWritten), unitNorm };
-  const stored = await compare(index, store, rows, options, size, sample);
-  const random = await compare(index, store, directions, options, size);
-  const ends = [stored.highest, stored.lowest, random.highest, random.lowest];
-  return {
-    k: size,
-    queries: sample.length,
-    seed,
-    unitNorm,
-    stored,
-    random,
-    recall: Math.min(...ends.map(({ recall }) => recall)),
-    lowerBound: Math.min(...ends.map(({ lowerBound }) => lowerBound)),
-  };
+interface Trial {
+  readonly queries: readonly Float32Array[];
+  readonly options: SearchOptions;
+  readonly exact: readonly Neighbors[];
+  /** The row each query is, if it is one. */
+  readonly sources: readonly number[];
 }
 
-async function compare(
-  index: GradientIndex,
-  store: GradientStoreReader,
-  queries: readonly Float32Array[],
-  options: SearchOptions,
-  size: number,
-  sources: readonly number[] = [],
-): Promise<QueryRecall> {
-  const exact = await new ExactIndex(store).search(queries, options);
-  const found = await index.search(queries, options);
-  const end = (name: keyof Neighbors, sign: 1 | -1): EndRecall => {
-    const others = (list: Neighbors[], query: number) =>
-      (list[query]?.[name] ?? []).filter(({ example }) => example !== sources[query]).slice(0, size);
-    const sum = queries.reduce(
-      (total, _, i) => total + hitShare(others(exact, i), others(found, i), sign),
-      0,
+/** Queries with their exact answers, to measure any number of indexes of one store against. */
+export class RecallTest {
+  private constructor(
+    private readonly facts: Pick<RecallCertificate, 'k' | 'queries' | 'seed' | 'unitNorm'>,
+    private readonly stored: Trial,
+    private readonly random: Trial,
+  ) {}
+
+  /** Draws `queries` seeded rows of `store` and as many random directions, and searches them exactly. */
+  static async prepare(
+    store: GradientStoreReader,
+    { k = 10, queries = 200, seed = 1, unitNorm = false }: CertificateOptions = {},
+  ): Promise<RecallTest> {
+    const uniform = seededUniform(seed);
+    const sources = drawRows(store, queries, uniform);
+    const rows = sources.map((example) => store.row(example));
+    const directions = sources.map(() => Float32Array.from({ length: store.width }, () => gaussian(uniform)));
+    const size = Math.max(1, Math.min(k, store.rowsWritten - 1));
+    const options = { k: Math.min(size + 1, store.rowsWritten), unitNorm };
+    const exact =
+      sources.length === 0 ? [] : await new ExactIndex(store).search([...rows, ...directions], options);
+    const half = sources.length;
+    return new RecallTest(
+      { k: size, queries: half, seed, unitNorm },
+      { queries: rows, options, exact: exact.slice(0, half), sources },
+      { queries: directions, options, exact: exact.slice(half), sources: [] },
     );
-    const recall = queries.length === 0 ? 0 : sum / queries.length;
-    return { recall, lowerBound: wilsonLowerBound(recall, queries.length) };
-  };
-  return { highest: end('highest', 1), lowest: end('lowest', -1) };
+  }
+
+  /** How much of the exact answers `index` finds. A row counts when it scores no worse than the k-th. */
+  async measure(index: GradientIndex): Promise<RecallCertificate> {
+    const stored = await this.compare(index, this.stored);
+    const random = await this.compare(index, this.random);
+    const ends = [stored.highest, stored.lowest, random.highest, random.lowest];
+    return {
+      ...this.facts,
+      stored,
+      random,
+      recall: Math.min(...ends.map(({ recall }) => recall)),
+      lowerBound: Math.min(...ends.map(({ lowerBound }) => lowerBound)),
+    };
+  }
+
+  private async compare(
+    index: GradientIndex,
+    { queries, options, exact, sources }: Trial,
+  ): Promise<QueryRecall> {
+    const found = queries.length === 0 ? [] : await index.search(queries, options);
+    const end = (name: keyof Neighbors, sign: 1 | -1): EndRecall => {
+      const others = (list: readonly Neighbors[], query: number) =>
+        (list[query]?.[name] ?? [])
+          .filter(({ example }) => example !== sources[query])
+          .slice(0, this.facts.k);
+      const sum = queries.reduce(
+        (total, _, i) => total + hitShare(others(exact, i), others(found, i), sign),
+        0,
+      );
+      const recall = queries.length === 0 ? 0 : sum / queries.length;
+      return { recall, lowerBound: wilsonLowerBound(recall, queries.length) };
+    };
+    return { highest: end('highest', 1), lowest: end('lowest', -1) };
+  }
+}
+
+/** Up to `count` different rows that were written. */
+function drawRows(store: GradientStoreReader, count: number, uniform: () => number): number[] {
+  const held = Array.from({ length: store.rows }, (_, example) => example).filter((i) => store.isWritten(i));
+  return Array.from({ length: Math.min(count, held.length) }, (_, i) => {
+    const j = i + Math.floor(uniform() * (held.length - i)); // Fisher-Yates, as far as needed
+    [held[i], held[j]] = [held[j] ?? 0, held[i] ?? 0];
+    return held[i];
+  });
 }
 
 /** The share of `exact` that `found` has; both best first, `sign` 1 when higher scores are better. */

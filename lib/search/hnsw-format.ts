@@ -21,13 +21,13 @@ export interface HnswSettings {
 
 /** What `index.msgpack` holds. */
 export interface HnswRecord extends HnswSettings {
-  /** Numbers in an indexed point: the store's width and one more (see hnsw-worker.ts). */
+  /** Numbers in an indexed point: the store's width. */
   readonly dimension: number;
-  readonly space: 'l2';
+  readonly space: 'ip';
   /** Rows in the index. */
   readonly count: number;
-  /** The largest norm of an indexed row, which all points have after augmentation. */
-  readonly radius: number;
+  /** Candidates a search gathers at each end before it ranks them exactly. */
+  readonly ef: number;
   /** Of the gradients.bin that was indexed. */
   readonly storeSha256: string;
   /** Of hnsw.bin. */
@@ -75,7 +75,7 @@ export function readIndexRecord(store: GradientStoreReader): HnswRecord | undefi
   const bytes = fs.existsSync(files.graph) ? fs.statSync(files.graph).size : 0;
   for (const [file, field, expected, found] of [
     [files.record, 'sha256 of gradients.bin', storeChecksum(store), payload.storeSha256],
-    [files.record, 'dimension', store.width + 1, payload.dimension],
+    [files.record, 'dimension', store.width, payload.dimension],
     [files.record, 'count', store.rowsWritten, payload.count],
     [files.graph, 'bytes', payload.bytes, bytes],
   ] as const) {
@@ -87,9 +87,9 @@ export function readIndexRecord(store: GradientStoreReader): HnswRecord | undefi
 function isHnswRecord(payload: unknown): payload is HnswRecord {
   return (
     isMap(payload) &&
-    payload.space === 'l2' &&
+    payload.space === 'ip' &&
     typeof payload.unitNorm === 'boolean' &&
     typeof payload.sha256 === 'string' &&
-    typeof payload.radius === 'number'
+    typeof payload.ef === 'number'
   );
 }

@@ -16,8 +16,11 @@ import { HnswThread } from './hnsw-thread';
 
 export const DEFAULT_HNSW_SETTINGS: HnswSettings = { m: 16, efConstruction: 200, seed: 100, unitNorm: false };
 
-/** Candidates a search gathers at each end before it ranks them exactly. */
-export const SEARCH_CANDIDATES = 256;
+/**
+ * How many candidates a search may gather at each end before it ranks them exactly: the first number with
+ * which an index reaches the recall asked for is kept.
+ */
+export const CANDIDATE_COUNTS = [128, 256, 512, 1024] as const;
 
 /** Above this share of all rows, asking the graph for candidates costs more than scoring every row. */
 const LARGEST_CANDIDATE_SHARE = 0.5;
@@ -43,7 +46,7 @@ export async function buildHnsw(
   const thread = new HnswThread();
   try {
     const graph = await thread.build({ op: 'build', directory, settings: full }, onProgress);
-    const record: HnswRecord = { ...full, ...graph, space: 'l2', storeSha256 };
+    const record: HnswRecord = { ...full, ...graph, space: 'ip', ef: CANDIDATE_COUNTS[0], storeSha256 };
     writeIndexRecord(directory, record);
     return record;
   } finally {
@@ -82,6 +85,11 @@ export class HnswIndex implements GradientIndex {
     }
   }
 
+  /** The same index with another number of candidates; both share one thread, and either closes it. */
+  withCandidates(ef: number): HnswIndex {
+    return new HnswIndex(this.store, { ...this.record, ef }, this.thread);
+  }
+
   /**
    * As {@link GradientIndex.search}. Searches the graph cannot answer are exact ones: by layer, with a
    * `unitNorm` other than the index's, for a large part of all rows, or for a query of zeros.
@@ -90,7 +98,7 @@ export class HnswIndex implements GradientIndex {
     if (!this.open) throw new ClosedError(indexPaths(this.store.directory).graph);
     checkSearch(queries, options, this.rows, this.store.width);
     const { k, layers, unitNorm = false } = options;
-    const ef = Math.max(SEARCH_CANDIDATES, 2 * k);
+    const ef = Math.max(this.record.ef, 2 * k);
     const answerable =
       !layers && unitNorm === this.record.unitNorm && ef <= LARGEST_CANDIDATE_SHARE * this.rows;
     if (!answerable || queries.some(isZero)) return this.exact.search(queries, options);

@@ -1,10 +1,10 @@
 /** Chooses the engine for a store, and says which and why. */
 import { BergsonError } from '../errors';
 import { GradientStoreReader } from '../store/reader';
-import { certifyRecall, type CertificateOptions } from './certificate';
+import { RecallTest, type CertificateOptions } from './certificate';
 import { ExactIndex } from './exact';
 import type { GradientIndex } from './gradient-index';
-import { HnswIndex, buildHnsw } from './hnsw';
+import { CANDIDATE_COUNTS, HnswIndex, buildHnsw } from './hnsw';
 import { readIndexRecord, writeIndexRecord, type HnswRecord, type HnswSettings } from './hnsw-format';
 
 /** What an index's recall@10 must at least be, at 95 % confidence, to be used instead of exact search. */
@@ -70,28 +70,31 @@ export async function openIndex(
 export interface BuildIndexOptions {
   readonly settings?: Partial<HnswSettings>;
   readonly certificate?: Omit<CertificateOptions, 'unitNorm'>;
+  /** Stop asking for more candidates once the certificate reaches this recall. */
+  readonly threshold?: number;
   /** Told how many of the store's written rows are in the graph. */
   readonly onProgress?: (rows: number) => void;
 }
 
 /**
- * Builds the HNSW index of the store in `storeDirectory`, measures its recall, and writes both beside the
- * store. Throws IncompleteStoreError, HnswUnavailableError, HnswFailedError, DiskWriteError.
+ * Builds the HNSW index of the store in `storeDirectory`, measures its recall with more and more
+ * candidates until it reaches `threshold`, and writes both beside the store. Throws IncompleteStoreError, HnswUnavailableError, HnswFailedError, DiskWriteError.
  */
 export async function buildIndex(
   storeDirectory: string,
-  { settings, certificate, onProgress }: BuildIndexOptions = {},
+  { settings, certificate, threshold = RECALL_THRESHOLD, onProgress }: BuildIndexOptions = {},
 ): Promise<HnswRecord> {
   const store = GradientStoreReader.open(storeDirectory);
   try {
     const record = await buildHnsw(store, settings, onProgress);
     const index = await HnswIndex.open(store, record);
     try {
-      const { unitNorm } = record;
-      const certified = {
-        ...record,
-        certificate: await certifyRecall(index, store, { ...certificate, unitNorm }),
-      };
+      const test = await RecallTest.prepare(store, { ...certificate, unitNorm: record.unitNorm });
+      let certified = record;
+      for (const ef of CANDIDATE_COUNTS) {
+        certified = { ...record, ef, certificate: await test.measure(index.withCandidates(ef)) };
+        if ((certified.certificate?.lowerBound ?? 0) >= threshold) break;
+      }
       writeIndexRecord(store.directory, certified);
       return certified;
     } finally {
