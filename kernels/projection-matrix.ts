@@ -4,6 +4,7 @@ import { drawColumns, type RandomMatrixKey } from './random-matrix';
 
 export class ProjectionMatrix {
   private cached: tf.Tensor2D | null = null;
+  private readonly parts = new Map<number, tf.Tensor2D>();
 
   /**
    * The random matrix R [rows, columns] of `key`; where `rows` equals `columns` it is the identity instead,
@@ -19,13 +20,21 @@ export class ProjectionMatrix {
     return this.rows === this.columns;
   }
 
-  /**
-   * Rᵀ, float32 [columns, rows], or its first `columns` rows. The whole matrix is owned by this object, a part
-   * of it by the caller's `tf.tidy`.
-   */
-  transposed(columns = this.columns): tf.Tensor2D {
+  /** Rᵀ, float32 [columns, rows]. Owned by this object: do not dispose. */
+  transposed(): tf.Tensor2D {
     this.cached ??= tf.keep(this.isIdentity ? tf.eye(this.rows) : this.draw(range(this.columns)));
-    return columns === this.columns ? this.cached : this.cached.slice(0, columns);
+    return this.cached;
+  }
+
+  /** Rows `first` up to `end` of Rᵀ: what columns `first` up to `end` project with. Owned by this object. */
+  transposedPart(first: number, end: number): tf.Tensor2D {
+    if (first === 0 && end === this.columns) return this.transposed();
+    // One layer asks for two parts at most: its kernel's columns and its bias's.
+    const known = this.parts.get(first);
+    if (known !== undefined) return known;
+    const part = tf.keep(this.transposed().slice(first, end - first));
+    this.parts.set(first, part);
+    return part;
   }
 
   /**
@@ -38,8 +47,9 @@ export class ProjectionMatrix {
   }
 
   dispose(): void {
-    this.cached?.dispose();
+    tf.dispose([this.cached ?? [], [...this.parts.values()]]);
     this.cached = null;
+    this.parts.clear();
   }
 
   private draw(columns: ArrayLike<number>): tf.Tensor2D {

@@ -1,4 +1,5 @@
 /** Answers which training examples made a model do what it did, from a run. */
+import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { batchLoss, type Batch } from './compiled-model';
 import { ModelMismatchError, NoGradientError } from './errors';
@@ -46,20 +47,28 @@ export interface Trace {
 export class Attributor {
   private constructor(
     readonly run: Run,
+    /** The name of the store that is searched. */
+    readonly store: string,
     private readonly opened: OpenedIndex,
     private readonly otherWeights: boolean,
   ) {}
 
   /** @throws RunNotFoundError, UnknownStoreError, CorruptStoreError and other errors of damaged files */
-  static async open(path: string, options: AttributorOptions = {}): Promise<Attributor> {
-    const run = Run.open(path);
-    const opened = await openIndex(run.storeDirectory(options.store), { engine: options.engine });
-    return new Attributor(run, opened, options.otherWeights ?? false);
+  static async open(directory: string, options: AttributorOptions = {}): Promise<Attributor> {
+    const run = Run.open(directory);
+    const store = run.storeDirectory(options.store);
+    const opened = await openIndex(store, { engine: options.engine });
+    return new Attributor(run, path.basename(store), opened, options.otherWeights ?? false);
   }
 
-  /** Which engine answers, and why, in a sentence. */
-  get engine(): string {
-    return `${this.opened.engine}: ${this.opened.reason}`;
+  /** Which engine answers. */
+  get engine(): 'exact' | 'hnsw' {
+    return this.opened.engine;
+  }
+
+  /** Why that engine does, in words to print. */
+  get engineReason(): string {
+    return this.opened.reason;
   }
 
   /**
@@ -100,12 +109,12 @@ export class Attributor {
     return this.opened.store.row(example);
   }
 
-  close(): Promise<void> {
-    return this.opened.close();
-  }
-
-  /** The query's gradients, normalised and projected as the run's rows are. */
-  private queryRows(model: tf.LayersModel, query: Batch | (() => tf.Scalar)): Float32Array[] {
+  /**
+   * The gradients of queries, normalised and projected as the run's rows are, to search with or to compare with
+   * rows of its stores: [width] for each example of a batch, or one for a loss.
+   * @throws ModelMismatchError, NoGradientError
+   */
+  queryRows(model: tf.LayersModel, query: Batch | (() => tf.Scalar)): Float32Array[] {
     const normalizer = this.storedNormalizer();
     const collector = this.collectorFor(model, normalizer);
     try {
@@ -124,6 +133,10 @@ export class Attributor {
       collector.dispose();
       normalizer?.close();
     }
+  }
+
+  close(): Promise<void> {
+    return this.opened.close();
   }
 
   private storedNormalizer(): StoredNormalizer | null {

@@ -9,10 +9,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { standardize } from '../standardize';
 
+/** Keyword argument of the replaced `call`: a function to be given the standardised input as it is computed. */
+export const STANDARDIZED = 'bergson:standardized';
+
 type Call = (
   this: LayerNormalization,
   inputs: tf.Tensor | tf.Tensor[],
-  kwargs: Record<string, unknown>,
+  kwargs?: Record<string, unknown>,
 ) => tf.Tensor | tf.Tensor[];
 
 /** The fields of tfjs's layer this file reads; they are private in its types. */
@@ -33,7 +36,8 @@ export function replaceLayerNormalization(): () => void {
     const x = Array.isArray(inputs) ? inputs[0] : inputs;
     // tfjs's own error messages stay the ones users see.
     if (x?.dtype !== 'float32') return original.call(this, inputs, kwargs);
-    return tf.tidy(() => layerNormalization(x, this));
+    const report = kwargs?.[STANDARDIZED] as ((standardized: tf.Tensor) => void) | undefined;
+    return tf.tidy(() => layerNormalization(x, this, report));
   };
   prototype.call = replacement;
   return () => {
@@ -41,10 +45,15 @@ export function replaceLayerNormalization(): () => void {
   };
 }
 
-/** x float32 [...] to the same shape. */
-function layerNormalization(x: tf.Tensor, { axis, epsilon, gamma, beta }: LayerNormalization): tf.Tensor {
+/** x float32 [...] to the same shape. `report` is given the standardised x, which the caller's tidy disposes. */
+function layerNormalization(
+  x: tf.Tensor,
+  { axis, epsilon, gamma, beta }: LayerNormalization,
+  report?: (standardized: tf.Tensor) => void,
+): tf.Tensor {
   const weightShape = x.shape.map((size, i) => (axis.includes(i) ? size : 1));
   let y = standardize(x, axis, epsilon);
+  report?.(y);
   if (gamma !== null) y = tf.mul(y, tf.reshape(gamma.read(), weightShape));
   if (beta !== null) y = tf.add(y, tf.reshape(beta.read(), weightShape));
   return y;

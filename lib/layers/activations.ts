@@ -5,7 +5,6 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { ProjectionMatrix } from '../../kernels/projection-matrix';
-import { timesMatrix } from '../../kernels/project';
 
 export interface Activations {
   /** I: the inputs of the linear map, a bias not counted. */
@@ -32,7 +31,7 @@ export class DenseActivations implements Activations {
   }
 
   project(right: ProjectionMatrix): tf.Tensor3D {
-    return timesMatrix(this.values, right.transposed(this.inputs));
+    return tf.matMul(this.values, right.transposedPart(0, this.inputs));
   }
 
   materialize(): tf.Tensor3D {

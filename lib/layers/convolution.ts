@@ -31,7 +31,14 @@ function convolutionGradient(className: string, rank: 1 | 2): LayerGradient<Conv
     asMatrix: (_layer, [kernel, bias]) => kernelMatrix(kernel as tf.Tensor, bias),
 
     forward: (layer, call, inputs, kwargs, tap) =>
-      tapPreActivation(layer, call, inputs, kwargs, (output) => tap(output, [inputs])),
+      tapPreActivation(
+        layer,
+        call,
+        inputs,
+        kwargs,
+        (output) => tap(output, [inputs]),
+        rank === 2 ? () => linearMap(layer, inputs) : undefined,
+      ),
 
     factors: (layer, [input], outputGradient, includeBias) => ({
       activations: new PatchActivations(asImage(layer, input as tf.Tensor), geometry(layer)),
@@ -39,6 +46,17 @@ function convolutionGradient(className: string, rank: 1 | 2): LayerGradient<Conv
       bias: includeBias && layer.useBias,
     }),
   };
+}
+
+/** A two-dimensional layer without its activation, in the layer's data format. */
+function linearMap(layer: ConvolutionLayer, inputs: tf.Tensor): tf.Tensor {
+  const channelsFirst = layer.dataFormat === 'channelsFirst';
+  const image = (channelsFirst ? channelsLast(inputs) : inputs) as tf.Tensor4D;
+  const { strides, dilations, padding } = geometry(layer);
+  const kernel = layer.kernel.read() as unknown as tf.Tensor4D;
+  const product: tf.Tensor = tf.conv2d(image, kernel, strides, padding, 'NHWC', dilations);
+  const output = layer.bias ? product.add(layer.bias.read()) : product;
+  return channelsFirst ? output.transpose([0, 3, 1, 2]) : output;
 }
 
 /** [N, C, ...] -> [N, ..., C]. */

@@ -1,5 +1,5 @@
 /** Per-example gradients of `tf.layers.dense`: G_n = sum_s d_ns a_nsᵀ. */
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import { DenseActivations } from './activations';
 import { asPositions, kernelMatrix } from './gradient-matrix';
 import type { LayerGradient } from './layer-gradient';
@@ -12,6 +12,16 @@ interface DenseLayer extends ActivatedLayer {
   readonly useBias: boolean;
 }
 
+/** The layer without its activation: [N, ..., I] -> [N, ..., O]. */
+function linearMap({ kernel, bias }: DenseLayer, inputs: tf.Tensor): tf.Tensor {
+  const weights = kernel.read() as unknown as tf.Tensor2D;
+  const rows =
+    inputs.rank === 2 ? (inputs as tf.Tensor2D) : inputs.reshape<tf.Tensor2D>([-1, weights.shape[0]]);
+  const product: tf.Tensor = tf.matMul(rows, weights);
+  const output = bias ? product.add(bias.read()) : product;
+  return inputs.rank === 2 ? output : output.reshape([...inputs.shape.slice(0, -1), weights.shape[1]]);
+}
+
 export const denseGradient: LayerGradient<DenseLayer> = {
   className: 'Dense',
 
@@ -20,7 +30,14 @@ export const denseGradient: LayerGradient<DenseLayer> = {
   asMatrix: (_layer, [kernel, bias]) => kernelMatrix(kernel as tf.Tensor, bias),
 
   forward: (layer, call, inputs, kwargs, tap) =>
-    tapPreActivation(layer, call, inputs, kwargs, (output) => tap(output, [inputs])),
+    tapPreActivation(
+      layer,
+      call,
+      inputs,
+      kwargs,
+      (output) => tap(output, [inputs]),
+      () => linearMap(layer, inputs),
+    ),
 
   factors: (layer, [input], outputGradient, includeBias) => ({
     activations: new DenseActivations(asPositions(input as tf.Tensor)),

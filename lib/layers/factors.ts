@@ -1,11 +1,12 @@
 /** The two factors of a linear map's per-example gradients, G_n = sum_s d_ns a_nsᵀ, and what they are made into. */
 import * as tf from '@tensorflow/tfjs';
-import { contractPositions, projectFeatures, projectGradient } from '../../kernels/project';
+import { contractPositions, projectFeatures, projectOutputs } from '../../kernels/project';
 import type { ProjectionMatrix } from '../../kernels/projection-matrix';
 import type { Activations } from './activations';
 
 export interface Factors {
-  readonly activations: Activations;
+  /** A; null for a weight that scales or shifts each output by itself, whose gradient is D summed over positions. */
+  readonly activations: Activations | null;
   /** D [N, S, O]: the loss's gradient at the layer's pre-activation output. */
   readonly outputGradients: tf.Tensor3D;
   /** Whether the map has a bias, whose gradient is then the last column: a constant input of one. */
@@ -18,15 +19,27 @@ export interface LayerProjection {
   readonly right: ProjectionMatrix;
 }
 
-/** L G_n Rᵀ for every example, [N, p, q], without forming G_n. Runs inside the caller's `tf.tidy`. */
+/**
+ * L G_n Rᵀ for every example, [N, p, q], without forming G_n. Runs inside the caller's `tf.tidy`.
+ *
+ * Of the two orders, D Lᵀ before the sum over positions or L after it, the one with fewer multiplications.
+ */
 export function projectFactors(factors: Factors, { left, right }: LayerProjection): tf.Tensor3D {
-  const activations = right.isIdentity ? inputsWithBias(factors) : projectInputs(factors, right); // [N, S, q]
-  return contractPositions(projectFeatures(factors.outputGradients, left), activations);
+  const { activations: inputs, outputGradients, bias } = factors;
+  if (inputs === null) return asColumn(projectFeatures(sumPositions(outputGradients), left));
+  const activations = right.isIdentity ? inputsWithBias(inputs, bias) : projectInputs(inputs, bias, right); // [N, S, q]
+  const [, positions, outputs] = outputGradients.shape;
+  const [p, q] = [left.rows, right.rows];
+  const before = positions * p * (outputs + q);
+  const after = outputs * q * (positions + p);
+  if (before < after) return contractPositions(projectFeatures(outputGradients, left), activations);
+  return projectOutputs(contractPositions(outputGradients, activations), left);
 }
 
 /** G_n for every example, [N, O, I]. Runs inside the caller's `tf.tidy`. */
-export function perExampleGradient(factors: Factors): tf.Tensor3D {
-  return contractPositions(factors.outputGradients, inputsWithBias(factors));
+function perExampleGradient({ activations, outputGradients, bias }: Factors): tf.Tensor3D {
+  if (activations === null) return asColumn(sumPositions(outputGradients));
+  return contractPositions(outputGradients, inputsWithBias(activations, bias));
 }
 
 /** Gradients formed at one time while scaling element by element: this many floats, or one example's. */
@@ -42,7 +55,7 @@ export function projectScaledFactors(
   projection: LayerProjection,
 ): tf.Tensor3D {
   const { activations, outputGradients, bias } = factors;
-  const scaled = activations.scaleOutputGradients(outputGradients, scale);
+  const scaled = activations?.scaleOutputGradients(outputGradients, scale) ?? null;
   if (scaled !== null) return projectFactors({ activations, outputGradients: scaled, bias }, projection);
   const batchSize = outputGradients.shape[0];
   const count = Math.max(1, Math.floor(SCALED_BLOCK / scale.size));
@@ -52,26 +65,36 @@ export function projectScaledFactors(
     blocks.push(
       tf.tidy(() => {
         const block = {
-          activations: activations.slice(first, size),
+          activations: activations?.slice(first, size) ?? null,
           outputGradients: outputGradients.slice(first, size),
           bias,
         };
         const gradient = perExampleGradient(block).mul<tf.Tensor3D>(scale);
-        return projectGradient(gradient, projection.left, projection.right);
+        return projectOutputs(projectFeatures(gradient, projection.right), projection.left);
       }),
     );
   }
   return tf.concat(blocks, 0);
 }
 
-function inputsWithBias({ activations, bias }: Factors): tf.Tensor3D {
+function inputsWithBias(activations: Activations, bias: boolean): tf.Tensor3D {
   const inputs = activations.materialize();
   if (!bias) return inputs;
   const [n, s] = inputs.shape;
   return tf.concat([inputs, tf.ones<tf.Rank.R3>([n, s, 1])], 2);
 }
 
-function projectInputs({ activations, bias }: Factors, right: ProjectionMatrix): tf.Tensor3D {
+function projectInputs(activations: Activations, bias: boolean, right: ProjectionMatrix): tf.Tensor3D {
   const projected = activations.project(right);
-  return bias ? projected.add(right.transposed().slice(right.columns - 1)) : projected;
+  return bias ? projected.add(right.transposedPart(right.columns - 1, right.columns)) : projected;
+}
+
+/** [N, S, O] -> [N, 1, O]. */
+function sumPositions(x: tf.Tensor3D): tf.Tensor3D {
+  return x.shape[1] === 1 ? x : x.sum(1, true);
+}
+
+/** [N, 1, O] -> [N, O, 1]. */
+function asColumn(x: tf.Tensor3D): tf.Tensor3D {
+  return x.reshape([x.shape[0], x.shape[2], 1]);
 }

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 
 /** [N, ..., C] -> [N, S, C]: every axis between the first and the last is a position. */
 export function asPositions(x: tf.Tensor): tf.Tensor3D {
+  if (x.rank === 3) return x as tf.Tensor3D;
   return x.reshape([x.shape[0], -1, x.shape[x.rank - 1] ?? 0]);
 }
 

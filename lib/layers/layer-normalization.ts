@@ -3,7 +3,8 @@
  * under the other as a vector [2 C, 1]. x̂ is the normalised input; gamma and beta span the normalised axes.
  */
 import * as tf from '@tensorflow/tfjs';
-import { DenseActivations } from './activations';
+import { STANDARDIZED } from '../host-fixes/layer-normalization';
+import { standardize } from '../standardize';
 import type { Layer, LayerGradient } from './layer-gradient';
 import { trainedVariables, type Weight } from './weight';
 
@@ -28,31 +29,32 @@ export const layerNormalizationGradient: LayerGradient<LayerNormalizationLayer> 
       0,
     ),
 
-  forward: (layer, call, inputs, kwargs, tap) => tap(call.call(layer, inputs, kwargs) as tf.Tensor, [inputs]),
-
-  factors(layer, [input], outputGradient, includeBias) {
-    const gradients: tf.Tensor2D[] = [];
-    if (layer.scale) {
-      gradients.push(sumOverPositions(layer, outputGradient.mul(normalize(layer, input as tf.Tensor))));
-    }
-    if (layer.center && includeBias) gradients.push(sumOverPositions(layer, outputGradient));
-    const vector = tf.concat2d(gradients, 1).expandDims<tf.Tensor3D>(1); // [N, 1, 2 C]
-    const batchSize = vector.shape[0];
-    return {
-      activations: new DenseActivations(tf.ones([batchSize, 1, 1])),
-      outputGradients: vector,
-      bias: false,
+  forward(layer, call, inputs, kwargs, tap) {
+    let standardized: tf.Tensor | undefined;
+    const reported = {
+      ...kwargs,
+      [STANDARDIZED]: (x: tf.Tensor) => {
+        standardized = tf.keep(x.clone());
+      },
     };
+    const output = call.call(layer, inputs, reported) as tf.Tensor;
+    const tapped = tap(output, [standardized ?? standardize(inputs, layer.axis, layer.epsilon)]);
+    standardized?.dispose();
+    return tapped;
+  },
+
+  factors(layer, [standardized], outputGradient, includeBias) {
+    const gradients: tf.Tensor2D[] = [];
+    if (layer.scale) gradients.push(sumOverPositions(layer, outputGradient.mul(standardized as tf.Tensor)));
+    if (layer.center && includeBias) gradients.push(sumOverPositions(layer, outputGradient));
+    const vector = gradients.length === 1 ? (gradients[0] as tf.Tensor2D) : tf.concat2d(gradients, 1); // [N, 2 C]
+    return { activations: null, outputGradients: vector.expandDims<tf.Tensor3D>(1), bias: false };
   },
 };
-
-function normalize({ axis, epsilon }: LayerNormalizationLayer, input: tf.Tensor): tf.Tensor {
-  const { mean, variance } = tf.moments(input, axis, true);
-  return input.sub(mean).mul(variance.add(epsilon).rsqrt());
-}
 
 /** Sums every axis but the batch's and the normalised ones: [N, ..., C] -> [N, C]. */
 function sumOverPositions({ axis }: LayerNormalizationLayer, x: tf.Tensor): tf.Tensor2D {
   const positions = x.shape.map((_, i) => i).filter((i) => i > 0 && !axis.includes(i));
-  return x.sum(positions).reshape([x.shape[0], -1]);
+  const sum = positions.length === 0 ? x : x.sum(positions);
+  return sum.rank === 2 ? (sum as tf.Tensor2D) : sum.reshape([x.shape[0], -1]);
 }

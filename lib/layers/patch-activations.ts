@@ -27,7 +27,7 @@ export class PatchActivations implements Activations {
   project(right: ProjectionMatrix): tf.Tensor3D {
     const { kernelSize, strides, dilations, padding } = this.geometry;
     const filters = right
-      .transposed(this.inputs)
+      .transposedPart(0, this.inputs)
       .reshape<tf.Tensor4D>([...kernelSize, this.input.shape[3], right.rows]);
     const projected = tf.conv2d(this.input, filters, strides, padding, 'NHWC', dilations);
     return flattenPositions(projected);

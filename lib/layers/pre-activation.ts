@@ -12,10 +12,15 @@ export interface ActivatedLayer extends Layer {
   readonly activation: Activation;
 }
 
+/** Activations that tfjs's layers pass into a fused operation, by their names there. */
+const FUSED = new Set(['relu', 'elu']);
+
 /**
- * Runs the layer's own `call` with `tap` on the pre-activation output. The call sees the layer through a view
- * whose activation taps first; its name keeps tfjs from fusing it, which it does not do for non-linear
- * activations while gradients are recorded either. The layer itself is not touched.
+ * Runs the layer with `tap` on the pre-activation output, by the same operations as without.
+ *
+ * The layer's own `call` sees the layer through a view whose activation taps first; the layer is not touched.
+ * Where tfjs fuses the activation, `call` offers no place for a tap. But while gradients are recorded tfjs runs
+ * those as separate operations too, which `linear` then spells out: the linear map with its bias.
  */
 export function tapPreActivation(
   layer: ActivatedLayer,
@@ -23,12 +28,15 @@ export function tapPreActivation(
   inputs: tf.Tensor,
   kwargs: CallArguments,
   tap: (preActivation: tf.Tensor) => tf.Tensor,
+  linear?: () => tf.Tensor,
 ): tf.Tensor {
   const { activation } = layer;
-  if (activation.getClassName() === 'linear') return tap(call.call(layer, inputs, kwargs) as tf.Tensor);
+  const name = activation.getClassName();
+  if (name === 'linear') return tap(call.call(layer, inputs, kwargs) as tf.Tensor);
+  if (linear !== undefined && FUSED.has(name)) return activation.apply(tap(linear()));
   const tapped: Activation = {
     apply: (x, axis) => activation.apply(tap(x), axis),
-    getClassName: () => `tapped ${activation.getClassName()}`,
+    getClassName: () => `tapped ${name}`,
   };
   const view = Object.create(layer, { activation: { value: tapped } }) as Layer;
   return call.call(view, inputs, kwargs) as tf.Tensor;

@@ -60,7 +60,7 @@ export class RunRecorder {
    */
   static start(model: tf.LayersModel, examples: number, options: RunOptions): RunRecorder {
     const normalizer = options.useOptimizerState === true ? new AdamNormalizer(model.optimizer) : null;
-    const collector = new GradientCollector(model, { ...options, normalizer });
+    const collector = new GradientCollector(model, { ...options, normalizer, lossReduction: 'sum' });
     const writer = RunWriter.create(
       options.path,
       describeRun(model, examples, options, collector),
@@ -84,7 +84,10 @@ export class RunRecorder {
   /** Runs one training step, and keeps its rows until `writeStep`. */
   captureStep<T>(ids: Int32Array, step: () => T): T {
     const { result, gradients } = this.collector.surround(step, ids.length);
-    const rows = tf.keep(this.collector.rows(gradients, ids.length));
+    // `fit` differentiates the mean over the batch; undone here, once for all layers.
+    const rows = tf.keep(
+      tf.tidy(() => this.collector.rows(gradients, ids.length).mul<tf.Tensor2D>(ids.length)),
+    );
     tf.dispose([...gradients.values()]);
     this.pending = { ids, rows };
     return result;

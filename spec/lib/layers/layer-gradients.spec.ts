@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { applyHostFixes } from '../../../lib/host-fixes';
 import { describeLayerGradient, type LayerGradientCase } from '../../contract/layer-gradient-contract';
 
 type LayerSpec = tf.layers.Layer[];
@@ -93,7 +94,7 @@ describeLayerGradient('Embedding', [
   },
 ]);
 
-describeLayerGradient('LayerNormalization', [
+const LAYER_NORMALIZATIONS = [
   stack('of vectors', [5], () => [
     layerNormalization({ gammaInitializer: 'randomNormal', betaInitializer: 'randomNormal' }),
   ]),
@@ -103,4 +104,21 @@ describeLayerGradient('LayerNormalization', [
     dense({ units: 2 }),
   ]),
   stack('over two axes', [2, 3, 4], () => [layerNormalization({ axis: [2, 3] }), dense({ units: 2 })]),
-]);
+];
+describeLayerGradient('LayerNormalization', LAYER_NORMALIZATIONS);
+
+describe('with host fixes', () => {
+  let undo: () => void;
+  beforeAll(() => {
+    undo = applyHostFixes();
+  });
+  afterAll(() => {
+    undo();
+  });
+
+  describeLayerGradient('LayerNormalization', [
+    ...LAYER_NORMALIZATIONS,
+    stack('without beta', [3, 5], () => [layerNormalization({ center: false })]),
+    stack('without gamma', [3, 5], () => [layerNormalization({ scale: false }), dense({ units: 2 })]),
+  ]);
+});
