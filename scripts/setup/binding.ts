@@ -13,6 +13,7 @@ import {
 import { dirname, join } from 'node:path';
 import { SetupError } from '../../lib/errors';
 import { compileAddon } from './addon';
+import { packageRoot } from './packages';
 
 /** Path of the addon in a tfjs-node package. */
 export function bindingFile(packageDirectory: string): string {
@@ -44,15 +45,39 @@ export async function buildBinding(
   const extension = process.platform === 'darwin' ? 'dylib' : 'so';
   link(library(directory, 'libtensorflow_cc'), join(links, `libtensorflow.${extension}`));
   link(library(directory, 'libtensorflow_framework'), join(links, `libtensorflow_framework.${extension}`));
+  const quiet = process.platform === 'linux' ? await buildQuietLoad(tools.compiler, links) : undefined;
   await compileAddon({
     compiler: tools.compiler,
-    sources: ['tfjs_backend.cc', 'tfjs_binding.cc'].map((file) => join(packageDirectory, 'binding', file)),
+    sources: [
+      ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((file) => join(packageDirectory, 'binding', file)),
+      ...(quiet?.sources ?? []),
+    ],
     includes: [tools.headers, dirname(packageDirectory), join(directory, 'include')],
     flags: ['-O2'],
-    link: [`-L${links}`, '-ltensorflow', '-ltensorflow_framework', `-Wl,-rpath,${directory}`],
+    link: [
+      ...[`-L${links}`, ...(quiet?.link ?? []), '-ltensorflow', '-ltensorflow_framework'],
+      `-Wl,-rpath,${directory}`,
+    ],
     output: bindingFile(packageDirectory),
   });
   writeFileSync(linkRecord(packageDirectory), directory);
+}
+
+/** Builds quiet-load.cc's library, which says what it is for; what it adds to the sources and link of the binding. */
+async function buildQuietLoad(
+  compiler: string,
+  directory: string,
+): Promise<{ readonly sources: readonly string[]; readonly link: readonly string[] }> {
+  const source = join(packageRoot(), 'scripts', 'setup', 'quiet-load.cc');
+  await compileAddon({
+    compiler,
+    sources: [source],
+    includes: [],
+    flags: ['-O2', '-DQUIET_BEGIN'],
+    link: ['-Wl,-z,initfirst', '-Wl,-soname,libbergson_quiet.so'],
+    output: join(directory, 'libbergson_quiet.so'),
+  });
+  return { sources: [source], link: ['-lbergson_quiet', '-Wl,-rpath,$ORIGIN/../../deps/lib'] };
 }
 
 function linkRecord(packageDirectory: string): string {
