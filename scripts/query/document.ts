@@ -1,0 +1,42 @@
+/** What `bergson query --json` prints: one JSON document. */
+import type { Attributor, Trace, TraceOptions } from '../../lib/attributor';
+import type { Coverage } from '../../lib/gradient-collector';
+import type { ExampleRecord } from '../../lib/run/example-records';
+
+export interface QueryDocument {
+  readonly run: {
+    readonly path: string;
+    readonly state: 'training' | 'complete';
+    readonly examples: number;
+    readonly coverage: Coverage;
+  };
+  readonly store: string;
+  readonly engine: { readonly name: 'exact' | 'hnsw'; readonly reason: string };
+  readonly options: {
+    readonly k: number;
+    readonly unitNorm: boolean;
+    readonly layers: readonly string[] | null;
+  };
+  readonly queries: readonly (DocumentedQuestion & Trace)[];
+}
+
+/** What was asked: a training example, or a place in a file. */
+export interface DocumentedQuestion {
+  readonly query: { readonly example: number } | { readonly input: string };
+  readonly record: ExampleRecord | null;
+}
+
+export function toDocument(
+  { run, store, engine, engineReason }: Attributor,
+  { k, unitNorm = false, layers }: TraceOptions & { readonly k: number },
+  queries: QueryDocument['queries'],
+): QueryDocument {
+  const { state, examples, coverage } = run.manifest;
+  return {
+    run: { path: run.path, state, examples, coverage },
+    store,
+    engine: { name: engine, reason: engineReason },
+    options: { k, unitNorm, layers: layers ?? null },
+    queries,
+  };
+}

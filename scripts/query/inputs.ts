@@ -1,0 +1,82 @@
+/** Reads queries: a JSON document or JSON lines, each `{ x, y, label?, text?, … }`. */
+import fs from 'node:fs';
+import type { ExampleRecord } from '../../lib/run/example-records';
+import { QueryInputError } from './errors';
+
+/** A query as it was written down. */
+export interface QueryInput {
+  /** File and line or position, to name it by. */
+  readonly where: string;
+  readonly x: unknown;
+  readonly y: unknown;
+  /** All else it says, to show. */
+  readonly record: ExampleRecord;
+}
+
+/** The queries in `file`, `-` being stdin. @throws QueryInputError */
+export function readInputs(file: string): QueryInput[] {
+  const name = file === '-' ? 'stdin' : file;
+  let text: string;
+  try {
+    text = fs.readFileSync(file === '-' ? 0 : file, 'utf8');
+  } catch (cause) {
+    throw new QueryInputError(name, `cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'error'})`, {
+      cause,
+    });
+  }
+  return parseInputs(name, text);
+}
+
+/** The queries in `text`, which `name` names in errors. @throws QueryInputError */
+export function parseInputs(name: string, text: string): QueryInput[] {
+  const lines = text.split(/\r?\n/).map((line, i) => ({ line, where: `${name}, line ${i + 1}` }));
+  const held = lines.filter(({ line }) => line.trim() !== '');
+  const [first] = held;
+  if (first === undefined) throw new QueryInputError(name, EMPTY);
+  if (held.length > 1 && isJson(first.line)) {
+    return held.map(({ line, where }) => toInput(parse(line, where), where));
+  }
+  const document = parse(text, name);
+  if (!Array.isArray(document)) return [toInput(document, first.where)];
+  if (document.length === 0) throw new QueryInputError(name, EMPTY);
+  return document.map((query, i) => toInput(query, `${name}, query ${i + 1}`));
+}
+
+const EMPTY = 'holds no query; write one JSON object a line, such as {"x": [0.5, 1], "y": [1, 0]}';
+
+function toInput(query: unknown, where: string): QueryInput {
+  if (typeof query !== 'object' || query === null || Array.isArray(query)) {
+    throw new QueryInputError(where, 'a query must be an object with `x` and `y`');
+  }
+  const { x, y, ...record } = query as Record<string, unknown>;
+  if (x === undefined || y === undefined) {
+    throw new QueryInputError(
+      where,
+      `a query must have \`x\` and \`y\`, found ${Object.keys(query).join(', ') || 'neither'}`,
+    );
+  }
+  return { where, x, y, record };
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function parse(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const { message } = cause as Error;
+    const position = /position (\d+)/.exec(message)?.[1];
+    const line = text.slice(0, Number(position ?? text.length)).split('\n').length;
+    const at = where.includes(', line ') ? where : `${where}, line ${line}`;
+    // What follows is V8's own quotation of the text, which may be long.
+    const reason = message.replace(/, (\.\.\.)?".*$/s, '').replace(/ \(line.*\)$/, '');
+    throw new QueryInputError(at, `not JSON: ${reason}`, { cause });
+  }
+}

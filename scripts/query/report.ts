@@ -1,0 +1,137 @@
+/** Prints traces for people. */
+import Table from 'cli-table3';
+import colors from 'picocolors';
+import type { Attributor, Trace, TracedExample } from '../../lib/attributor';
+import type { ExampleRecord } from '../../lib/run/example-records';
+import type { Sighting } from '../../lib/store/training-order';
+import { cell, formatScore, sideBySide, truncate, type Cell } from '../terminal/layout';
+import { drawPicture, toPicture } from '../terminal/picture';
+
+export interface ReportOptions {
+  /** Columns of the terminal. */
+  readonly columns: number;
+  readonly pictures: boolean;
+}
+
+/** What was asked, in words and as its record. */
+export interface Question {
+  readonly title: string;
+  readonly record: ExampleRecord | undefined;
+}
+
+/** Lines on what was searched and what a score means. */
+export function describeSearch({ run, store, engine, engineReason }: Attributor): string {
+  const { attributed, trained } = run.manifest.coverage;
+  const share = (100 * attributed) / trained;
+  const covered = attributed === trained ? '' : `; it covers ${share.toFixed(1)} % of the trained parameters`;
+  return [
+    `${colors.bold(run.path)} is ${run.describe()}${covered}.`,
+    `Searched ${colors.bold(store)}, ${engine === 'exact' ? 'exactly' : 'through its HNSW index'}: ${engineReason}.`,
+    `Scores: ${colors.green('positive')}, training on the example lowered the query's loss; ${colors.red('negative')}, it raised it.`,
+  ].join('\n');
+}
+
+/** One query's answer: its pictures, if any, and a table of both ends of the ranking. */
+export function describeTrace({ title, record }: Question, trace: Trace, options: ReportOptions): string {
+  const heading = colors.bold(
+    truncate(title + (record === undefined ? '' : `, ${summary(record)}`), options.columns),
+  );
+  return ['', heading, ...pictures(record, trace, options), tabulate(trace, options.columns)].join('\n');
+}
+
+/** When an example was seen: `step 412 (epoch 1)`, or the first and the last step of several. */
+export function describeSightings(seen: readonly Sighting[]): string {
+  const [first, last] = [seen[0], seen.at(-1)];
+  if (first === undefined || last === undefined) return '';
+  if (seen.length === 1) return `step ${first.step} (epoch ${first.epoch})`;
+  return `${seen.length} times, steps ${first.step} (epoch ${first.epoch}) … ${last.step} (epoch ${last.epoch})`;
+}
+
+/** The query's picture and those of the ends, as many as fit side by side, or nothing if the records hold none. */
+function pictures(
+  record: ExampleRecord | undefined,
+  { highest, lowest }: Trace,
+  options: ReportOptions,
+): string[] {
+  if (!options.pictures) return [];
+  const own = captioned(record, cell('query'));
+  const ends = [highest, lowest].map((end) =>
+    end.map((found) => captioned(found.record, cell(`${found.example}`))),
+  );
+  const blocks = [...(own ?? []), ...ends.flat(2).filter((block) => block !== undefined)];
+  const width = Math.max(0, ...blocks.map((line) => line.width));
+  if (width === 0) return [];
+  const perEnd = Math.max(1, Math.floor((options.columns / (width + GAP) - 1) / 2));
+  const row = [own, ...ends.flatMap((end) => end.slice(0, perEnd))].filter((block) => block !== undefined);
+  return sideBySide(row, width, GAP);
+}
+
+const GAP = 2;
+
+/** A picture with a line below it; undefined without a picture. */
+function captioned(record: ExampleRecord | undefined, caption: Cell): Cell[] | undefined {
+  const picture = toPicture(record?.picture);
+  return picture === undefined ? undefined : [...drawPicture(picture, colors.isColorSupported), caption];
+}
+
+function tabulate({ highest, lowest }: Trace, columns: number): string {
+  const all = [...highest, ...lowest];
+  const labelled = all.some(({ record }) => record?.label !== undefined);
+  const noted = all.some(({ record }) => note(record) !== '');
+  const tracked = all.some(({ seen }) => seen.length > 0);
+  const cells = (found: TracedExample) => [
+    `${found.example}`,
+    formatScore(found.score),
+    ...(labelled ? [`${found.record?.label ?? ''}`] : []),
+    ...(tracked ? [describeSightings(found.seen)] : []),
+  ];
+  const head = [
+    '',
+    'example',
+    'score',
+    ...(labelled ? ['label'] : []),
+    ...(tracked ? ['seen in training'] : []),
+  ];
+  const rows = [
+    ...highest.map((found) => ['highest', ...cells(found)]),
+    ...lowest.map((found) => ['lowest', ...cells(found)]),
+  ];
+  const taken = head.reduce(
+    (sum, title, i) => sum + CELL_PADDING + Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)),
+    1,
+  );
+  const left = Math.max(MINIMUM_NOTE, columns - taken - CELL_PADDING);
+  const table = new Table({
+    head: noted ? [...head, 'record'] : head,
+    style: { head: [], border: [], compact: true },
+    colAligns: ['left', 'right', 'right', 'left', 'left', 'left'],
+  });
+  rows.forEach(([end = '', example = '', score = '', ...rest], i) => {
+    const { record, score: value } = all[i] as TracedExample;
+    const first = i === 0 || i === highest.length ? end : '';
+    const colored = value > 0 ? colors.green(score) : colors.red(score);
+    table.push([first, example, colored, ...rest, ...(noted ? [truncate(note(record), left)] : [])]);
+  });
+  return table.toString();
+}
+
+/** Columns that a cell takes beside its text: a border and a space on each side. */
+const CELL_PADDING = 3;
+const MINIMUM_NOTE = 12;
+
+/** A record in a few words: its label, and its text or what else it says. */
+export function summary(record: ExampleRecord): string {
+  const label = record.label === undefined ? [] : [`label ${record.label}`];
+  const rest = note(record);
+  return [...label, ...(rest === '' ? [] : [rest])].join(', ');
+}
+
+/** The text of a record, or else its other plain fields. */
+function note(record: ExampleRecord | undefined): string {
+  if (record === undefined) return '';
+  if (record.text !== undefined) return record.text;
+  return Object.entries(record)
+    .filter(([field, value]) => field !== 'label' && typeof value !== 'object')
+    .map(([field, value]) => `${field} ${String(value)}`)
+    .join(', ');
+}
