@@ -42,9 +42,9 @@ export async function expectSameOnCpu(compute: () => tf.Tensor): Promise<void> {
   const actual = await run('wasm');
   expect(actual.shape).toEqual(expected.shape);
   expect(actual.dtype).toBe(expected.dtype);
-  // Both accumulate in float32 or better, in different orders.
+  // One entry is a sum of up to 400 terms of size up to 9 that cancel, added in float32 in another order.
   const scale = expected.data.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
   actual.data.forEach((value, index) => {
-    expect(Math.abs(value - expected.data[index]!)).toBeLessThanOrEqual(2e-6 * scale);
+    expect(Math.abs(value - expected.data[index]!)).toBeLessThanOrEqual(5e-5 * scale);
   });
 }
