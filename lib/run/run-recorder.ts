@@ -1,4 +1,5 @@
 /** Turns training steps into a run: the collector on one side, the run's writer on the other. */
+import fs from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { lossNames } from '../compiled-model';
 import { HnswUnavailableError } from '../errors';
@@ -71,6 +72,7 @@ export class RunRecorder {
         writeExamples(runPaths.examples(options.path), options.examples, examples);
       } catch (error) {
         writer.abort();
+        fs.rmSync(options.path, { recursive: true });
         throw error;
       }
     }

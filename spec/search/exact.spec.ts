@@ -5,7 +5,8 @@ import { ExactIndex, scoreExamples } from '../../lib/search/exact';
 import type { Neighbors } from '../../lib/search/gradient-index';
 import type { RowDtype } from '../../lib/store/format';
 import { GradientStoreReader } from '../../lib/store/reader';
-import { temporaryDirectory, writeStore } from '../store/support';
+import { writeStore } from '../store/support';
+import { temporaryDirectory } from '../support/temporary-directory';
 import { bruteForce } from './support';
 
 const directory = path.join(temporaryDirectory(), 'store');

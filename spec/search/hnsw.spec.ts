@@ -7,7 +7,7 @@ import { readIndexRecord } from '../../lib/search/hnsw-format';
 import { buildIndex, openIndex } from '../../lib/search/open-index';
 import { GradientStoreReader } from '../../lib/store/reader';
 import { GradientStoreWriter } from '../../lib/store/writer';
-import { temporaryDirectory } from '../store/support';
+import { temporaryDirectory } from '../support/temporary-directory';
 import { seededNormal } from './support';
 
 const directory = path.join(temporaryDirectory(), 'store');

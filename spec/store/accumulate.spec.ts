@@ -4,7 +4,9 @@ import fc from 'fast-check';
 import { LayoutMismatchError } from '../../lib/errors';
 import { addStore } from '../../lib/store/accumulate';
 import { GradientStoreReader } from '../../lib/store/reader';
-import { kill, printed, startChild, temporaryDirectory, writeStore } from './support';
+import { writeStore } from './support';
+import { kill, printed, startChild } from '../support/child-process';
+import { temporaryDirectory } from '../support/temporary-directory';
 
 const root = temporaryDirectory();
 let stores = 0;
@@ -99,7 +101,12 @@ describe('a kill', () => {
     );
     let epochs = 0;
     for (const delay of [0, 7, 16, 27, 45]) {
-      const child = startChild('accumulate-forever', from, into, `${epochs}`);
+      const child = startChild(
+        path.join(__dirname, 'children', 'accumulate-forever.ts'),
+        from,
+        into,
+        `${epochs}`,
+      );
       await printed(child, 'added');
       await new Promise((resolve) => setTimeout(resolve, delay));
       await kill(child);

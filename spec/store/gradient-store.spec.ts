@@ -6,7 +6,9 @@ import { encodeInfo, type RowDtype, type StoreLayout } from '../../lib/store/for
 import { GradientStoreReader } from '../../lib/store/reader';
 import { sealStore } from '../../lib/store/seal';
 import { GradientStoreWriter } from '../../lib/store/writer';
-import { kill, markedRow, markedRows, printed, startChild, temporaryDirectory, writeStore } from './support';
+import { markedRow, markedRows, writeStore } from './support';
+import { kill, printed, startChild } from '../support/child-process';
+import { temporaryDirectory } from '../support/temporary-directory';
 
 const root = temporaryDirectory();
 let stores = 0;
@@ -280,7 +282,7 @@ describe('an interrupted store', () => {
   test('opens after SIGKILL with every row it says it has whole', async () => {
     for (const delay of [0, 13, 29, 57]) {
       const directory = newDirectory();
-      const child = startChild('write-forever', directory);
+      const child = startChild(path.join(__dirname, 'children', 'write-forever.ts'), directory);
       await printed(child, 'writing');
       await new Promise((resolve) => setTimeout(resolve, delay));
       await kill(child);

@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { markedRow, temporaryDirectory, writeStore } from './support';
+import { markedRow, writeStore } from './support';
+import { temporaryDirectory } from '../support/temporary-directory';
 
 const root = temporaryDirectory();
 

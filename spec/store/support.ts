@@ -1,19 +1,6 @@
 /** What the store and search specs share. */
-import { spawn, type ChildProcess } from 'node:child_process';
-import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
 import type { StoreLayout } from '../../lib/store/format';
 import { GradientStoreWriter } from '../../lib/store/writer';
-
-/** A directory that is gone after the spec file. */
-export function temporaryDirectory(): string {
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'bergson-spec-'));
-  afterAll(() => {
-    fs.rmSync(directory, { recursive: true, force: true });
-  });
-  return directory;
-}
 
 /** A number that says which example, column and version it is: 11 bits, so exact in float16. */
 export function marker(example: number, column: number, version = 0): number {
@@ -45,35 +32,4 @@ export async function writeStore(
     if (row) writer.write(Int32Array.of(example), row);
   });
   await writer.close();
-}
-
-const CHILDREN = path.join(__dirname, 'children');
-const COMPILER = path.join(__dirname, '..', 'support', 'typescript-hook.cjs');
-
-/** Starts `children/<name>.ts` in a process of its own. */
-export function startChild(name: string, ...args: string[]): ChildProcess {
-  return spawn(process.execPath, ['-r', COMPILER, path.join(CHILDREN, `${name}.ts`), ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-}
-
-/** Kills `child` with SIGKILL; resolves when it is gone. */
-export async function kill(child: ChildProcess): Promise<void> {
-  const gone = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGKILL');
-  await gone;
-}
-
-/** Resolves once `child` has printed `text`. */
-export function printed(child: ChildProcess, text: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let output = '';
-    child.stdout?.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-      if (output.includes(text)) resolve();
-    });
-    child.once('exit', (code) => {
-      reject(new Error(`the child ended with ${code ?? 'a signal'} before it printed ${text}`));
-    });
-  });
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { crc32 as zlibLike } from '../../lib/store/crc32';
 import { ClosedError, CorruptRecordError, DiskWriteError } from '../../lib/errors';
 import { TrainingOrderReader, TrainingOrderWriter, type TrainingBatch } from '../../lib/store/training-order';
-import { temporaryDirectory } from './support';
+import { temporaryDirectory } from '../support/temporary-directory';
 
 const file = path.join(temporaryDirectory(), 'training_order.log');
 

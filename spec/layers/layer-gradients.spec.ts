@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { applyHostFixes } from '../../../lib/host-fixes';
-import { describeLayerGradient, type LayerGradientCase } from '../../contract/layer-gradient-contract';
+import { applyHostFixes } from '../../lib/host-fixes';
+import { describeLayerGradient, type LayerGradientCase } from '../contract/layer-gradient-contract';
 
 type LayerSpec = tf.layers.Layer[];
 

@@ -1,0 +1,179 @@
+import path from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import {
+  Attributor,
+  GradientCollectorCallback,
+  prepareForGradientCollection,
+  type ExampleRecord,
+  type RunOptions,
+} from '../callbacks';
+import { batchLoss, type Batch } from '../lib/compiled-model';
+import { loadModel } from '../lib/run/model-files';
+import { relativeError, ROUNDING } from './support/closeness';
+import { convolutionCase, denseCase, sequenceCase, type TrainingCase } from './support/small-models';
+import { temporaryDirectory } from './support/temporary-directory';
+
+const EXAMPLES = 20;
+const directory = temporaryDirectory();
+let runs = 0;
+
+/** Trains one step on all examples, example 11 being a copy of example 3, and returns the run with its model. */
+async function trainedRun({ build, data }: TrainingCase, options: Partial<RunOptions> = {}) {
+  const run = path.join(directory, `run-${runs++}`);
+  const model = prepareForGradientCollection(build());
+  const given = data(EXAMPLES);
+  const copied = tf.tensor1d(
+    Array.from({ length: EXAMPLES }, (_, i) => (i === 11 ? 3 : i)),
+    'int32',
+  );
+  const [xs, ys] = [tf.gather(given.xs, copied), tf.gather(given.ys, copied)];
+  const collector = new GradientCollectorCallback({ path: run, index: false, trackOrder: true, ...options });
+  await model.fit(xs, ys, { epochs: 1, batchSize: EXAMPLES, verbose: 0, callbacks: [collector] });
+  return { run, model, xs, ys };
+}
+
+function example({ xs, ys }: Batch, id: number): { xs: tf.Tensor; ys: tf.Tensor } {
+  return { xs: (xs as tf.Tensor).slice(id, 1), ys: (ys as tf.Tensor).slice(id, 1) };
+}
+
+describe.each([denseCase, convolutionCase, sequenceCase])('a run of $name', (trainingCase) => {
+  it.each([false, true])(
+    'has both copies of an example at the top for a query on it (optimizer state %s)',
+    async (useOptimizerState) => {
+      const { run, model, xs, ys } = await trainedRun(trainingCase, { useOptimizerState });
+      const attributor = await Attributor.open(run);
+      const [trace] = await attributor.trace(model, example({ xs, ys }, 3), { k: 4, unitNorm: true });
+      const copies = trace?.highest.slice(0, 2).map((hit) => hit.example);
+      expect(new Set(copies)).toEqual(new Set([3, 11])); // which of them is first is a matter of rounding
+      expect(trace?.highest[0]?.score).toBeCloseTo(trace?.highest[1]?.score ?? NaN, 4);
+      expect(trace?.highest[0]?.seen).toEqual([{ step: 0, epoch: 0 }]);
+      await attributor.close();
+    },
+  );
+
+  it('answers a batch of queries as it answers each alone, and a loss as the batch that makes it', async () => {
+    const { run, model, xs, ys } = await trainedRun(trainingCase);
+    const attributor = await Attributor.open(run);
+    const together = await attributor.trace(
+      model,
+      { xs: xs.slice(0, 3), ys: ys.slice(0, 3) },
+      { k: EXAMPLES },
+    );
+    for (const [id, trace] of together.entries()) {
+      const query = example({ xs, ys }, id);
+      const [alone] = await attributor.trace(model, query, { k: EXAMPLES });
+      const [byLoss] = await attributor.trace(model, () => batchLoss(model, query), { k: EXAMPLES });
+      for (const other of [alone, byLoss]) {
+        const score = new Map(other?.highest.map((hit) => [hit.example, hit.score]));
+        const expected = trace.highest.map((hit) => hit.score);
+        expect(
+          relativeError(
+            trace.highest.map((hit) => score.get(hit.example) ?? NaN),
+            expected,
+          ),
+        ).toBeLessThan(ROUNDING);
+      }
+    }
+    await attributor.close();
+  });
+
+  it('accepts the model that the run saved', async () => {
+    const { run, model, xs, ys } = await trainedRun(trainingCase);
+    const loaded = await loadModel(path.join(run, 'model'));
+    loaded.compile({ optimizer: 'sgd', loss: model.loss as string });
+    const attributor = await Attributor.open(run);
+    const query = example({ xs, ys }, 3);
+    expect(await attributor.trace(loaded, query)).toEqual(await attributor.trace(model, query));
+    await attributor.close();
+  });
+});
+
+it('scores by the gradients themselves when nothing is projected: the first-order change of the loss', async () => {
+  // A step of gradient descent of size η on example n alone changes the query's loss by -η times the score, to first order.
+  const { run, model, xs, ys } = await trainedRun(denseCase, {
+    projectionDim: 'exact',
+    layers: ['hidden', 'head'],
+  });
+  const attributor = await Attributor.open(run, { otherWeights: true });
+  // The rows belong to the weights before the only step; so must the query's gradient.
+  const before = denseCase.build();
+  const query = example({ xs, ys }, 0);
+  const [trace] = await attributor.trace(before, query, { k: EXAMPLES });
+  const rate = 1e-3;
+  const loss = (of: tf.LayersModel) => tf.tidy(() => batchLoss(of, query).dataSync()[0] ?? NaN);
+  for (const { example: id, score } of [trace?.highest[0], trace?.lowest[0]].flatMap((hit) => hit ?? [])) {
+    const stepped = denseCase.build();
+    stepped.compile({ optimizer: tf.train.sgd(rate), loss: 'categoricalCrossentropy' });
+    const one = example({ xs, ys }, id);
+    await stepped.trainOnBatch(one.xs, one.ys);
+    const lowered = loss(before) - loss(stepped);
+    expect(Math.sign(lowered)).toBe(Math.sign(score));
+    // Second-order terms and the rounding of a difference of two losses near 1.
+    expect(Math.abs(lowered / rate - score) / Math.abs(score)).toBeLessThan(0.05);
+  }
+  await attributor.close();
+  model.dispose();
+});
+
+it('tells of each example what the run was told', async () => {
+  const examples: ExampleRecord[] = Array.from({ length: EXAMPLES }, (_, i) => ({
+    label: i % 3,
+    text: `example ${i}`,
+  }));
+  const { run, model, xs, ys } = await trainedRun(denseCase, { examples });
+  const attributor = await Attributor.open(run);
+  const [trace] = await attributor.trace(model, example({ xs, ys }, 3));
+  for (const hit of trace?.highest ?? []) expect(hit.record).toEqual(examples[hit.example]);
+  await attributor.close();
+});
+
+describe('refuses', () => {
+  it('a model with other layers, naming them', async () => {
+    const { run, xs, ys } = await trainedRun(denseCase);
+    const attributor = await Attributor.open(run);
+    const query = example({ xs, ys }, 0);
+    await expect(attributor.trace(sequenceCase.build(), query)).rejects.toThrow(
+      /hidden \[8, 6\].*tokens|hidden \[8, 6\]/,
+    );
+    await attributor.close();
+  });
+
+  it('a model with other weights, unless told otherwise', async () => {
+    const { run, xs, ys } = await trainedRun(denseCase);
+    const query = example({ xs, ys }, 0);
+    const strict = await Attributor.open(run);
+    await expect(strict.trace(denseCase.build(), query)).rejects.toThrow(/made with weights [0-9a-f]{64}/);
+    await strict.close();
+    const lenient = await Attributor.open(run, { otherWeights: true });
+    expect(await lenient.trace(denseCase.build(), query)).toHaveLength(1);
+    await lenient.close();
+  });
+
+  it('more neighbors than there are rows', async () => {
+    const { run, model, xs, ys } = await trainedRun(denseCase);
+    const attributor = await Attributor.open(run);
+    await expect(attributor.trace(model, example({ xs, ys }, 0), { k: EXAMPLES + 1 })).rejects.toThrow(
+      /20 rows held, found 21/,
+    );
+    await attributor.close();
+  });
+
+  it('a loss that does not depend on the model', async () => {
+    const { run, model } = await trainedRun(denseCase);
+    const attributor = await Attributor.open(run);
+    await expect(attributor.trace(model, () => tf.scalar(1))).rejects.toThrow(/no per-example gradient/);
+    await attributor.close();
+  });
+
+  it('a directory that is not a run, and a store that the run does not hold', async () => {
+    await expect(Attributor.open(directory)).rejects.toThrow(/is not a run: it holds no run.msgpack/);
+    const { run } = await trainedRun(denseCase);
+    await expect(Attributor.open(run, { store: 'epoch_7' })).rejects.toThrow(/no store `epoch_7`.*`epoch_0`/);
+  });
+
+  it('records for another number of examples, before anything is trained', async () => {
+    await expect(trainedRun(denseCase, { examples: [{ label: 1 }] })).rejects.toThrow(
+      /`examples` is 1; it must be 20 records/,
+    );
+  });
+});
