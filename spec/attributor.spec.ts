@@ -80,7 +80,7 @@ describe.each([denseCase, convolutionCase, sequenceCase])('a run of $name', (tra
   it('accepts the model that the run saved', async () => {
     const { run, model, xs, ys } = await trainedRun(trainingCase);
     const loaded = await loadModel(path.join(run, 'model'));
-    loaded.compile({ optimizer: 'sgd', loss: model.loss as string });
+    loaded.compile({ optimizer: 'sgd', loss: model.loss });
     const attributor = await Attributor.open(run);
     const query = example({ xs, ys }, 3);
     expect(await attributor.trace(loaded, query)).toEqual(await attributor.trace(model, query));

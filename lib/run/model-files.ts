@@ -31,7 +31,7 @@ export function loadModel(directory: string): Promise<tf.LayersModel> {
     tf.io.getModelArtifactsForJSON(topology, (manifest) => {
       const { buffer, byteOffset, byteLength } = fs.readFileSync(path.join(directory, WEIGHTS));
       const specs = manifest.flatMap(({ weights }) => weights);
-      return Promise.resolve([specs, buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer]);
+      return Promise.resolve([specs, buffer.slice(byteOffset, byteOffset + byteLength)]);
     });
   return tf.loadLayersModel({ load });
 }

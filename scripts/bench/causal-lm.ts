@@ -67,7 +67,7 @@ export class TokenAndPosition extends CompositeLayer {
     return tf.tidy(() => {
       const ids = firstTensor(inputs); // [N, S]
       const row = tf.range(0, ids.shape[1] ?? 0, 1, 'int32').expandDims(0);
-      const positions = row.tile([ids.shape[0] ?? 1, 1]); // [N, S]: one row an example keeps their gradients apart
+      const positions = row.tile([ids.shape[0], 1]); // [N, S]: one row an example keeps their gradients apart
       const token = this.token.apply(ids) as tf.Tensor; // [N, S, width]
       return tf.add(token, this.position.apply(positions) as tf.Tensor);
     });

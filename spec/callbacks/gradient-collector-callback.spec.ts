@@ -198,7 +198,11 @@ it('works beside plain callback objects, which tfjs wraps', async () => {
   const model = prepareForGradientCollection(denseCase.build());
   const { xs, ys } = denseCase.data(EXAMPLES);
   let epochs = 0;
-  const plain = { onEpochEnd: () => void epochs++ };
+  const plain = {
+    onEpochEnd: () => {
+      epochs++;
+    },
+  };
   const collector = new GradientCollectorCallback({ path: run, index: false });
   await model.fit(xs, ys, {
     epochs: 2,

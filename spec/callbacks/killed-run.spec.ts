@@ -40,7 +40,7 @@ it('keeps every finished epoch in the sum when training that accumulates is kill
   const run = Run.open(path);
   expect(run.stores).toContain('accumulated');
   const sum = GradientStoreReader.open(run.storeDirectory('accumulated'));
-  expect(sum.manifest?.sources?.length).toBeGreaterThanOrEqual(2);
+  expect(sum.manifest?.sources.length).toBeGreaterThanOrEqual(2);
   expect(sum.rowsWritten).toBe(40);
   sum.close();
 });

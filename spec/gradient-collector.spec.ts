@@ -1,0 +1,187 @@
+import * as tf from '@tensorflow/tfjs';
+import { GradientCollector } from '../callbacks';
+import { batchLoss } from '../lib/compiled-model';
+import { batchOfOneGradients } from './reference/batch-of-one';
+import { relativeError, ROUNDING } from './support/closeness';
+import { denseCase } from './support/small-models';
+
+/** A custom layer that holds others, one of them in a list, as tfjs's own examples write them. */
+class Block extends tf.layers.Layer {
+  static readonly className: string = 'SpecBlock';
+  readonly inner = tf.layers.dense({ units: 4, activation: 'tanh' });
+  readonly branches = [tf.layers.dense({ units: 4 }), tf.layers.dense({ units: 4, useBias: false })];
+
+  override build(inputShape: tf.Shape | tf.Shape[]): void {
+    this.inner.build(inputShape);
+    for (const branch of this.branches) branch.build([null, 4]);
+    const held = [this.inner, ...this.branches];
+    this._trainableWeights = held.flatMap(({ trainableWeights }) => trainableWeights);
+    super.build(inputShape);
+  }
+
+  override computeOutputShape(inputShape: tf.Shape | tf.Shape[]): tf.Shape {
+    return [(inputShape as tf.Shape)[0] ?? null, 4];
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    const input = (Array.isArray(inputs) ? inputs[0] : inputs) as tf.Tensor;
+    const inner = this.inner.apply(input) as tf.Tensor;
+    return tf.addN(this.branches.map((branch) => branch.apply(inner) as tf.Tensor));
+  }
+}
+
+/** Mixes the examples of a batch into the first axis, so that its sub-layer no longer sees examples there. */
+class Unbatch extends Block {
+  static override readonly className: string = 'SpecUnbatch';
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    const input = (Array.isArray(inputs) ? inputs[0] : inputs) as tf.Tensor;
+    return this.inner.apply(tf.concat([input, input])) as tf.Tensor;
+  }
+}
+
+function nested(): tf.LayersModel {
+  const inside = tf.sequential({
+    name: 'encoder',
+    layers: [
+      tf.layers.dense({ units: 6, activation: 'relu', inputShape: [5], name: 'first' }),
+      new Block({ name: 'block' }),
+    ],
+  });
+  const input = tf.input({ shape: [5] });
+  const encoded = inside.apply(input) as tf.SymbolicTensor;
+  const output = tf.layers
+    .dense({ units: 3, activation: 'softmax', name: 'head' })
+    .apply(encoded) as tf.SymbolicTensor;
+  const model = tf.model({ inputs: input, outputs: output });
+  model.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy' });
+  return model;
+}
+
+const BATCH_SIZE = 6;
+const PATHS = [
+  'encoder.first',
+  'encoder.block.inner',
+  'encoder.block.branches.0',
+  'encoder.block.branches.1',
+  'head',
+];
+
+it('names layers in nested models and custom layers by path, and gives a batch-of-one loop’s gradients', () => {
+  const model = nested();
+  const { xs, ys } = denseCase.data(BATCH_SIZE);
+  const collector = new GradientCollector(model, { projectionDim: 'exact' });
+  expect(collector.layers.map(({ path }) => path)).toEqual(PATHS);
+  const { gradients } = collector.run(() => batchLoss(model, { xs, ys }));
+  const loss = (of: tf.LayersModel, [x, y]: tf.Tensor[]) =>
+    batchLoss(of, { xs: x as tf.Tensor, ys: y as tf.Tensor });
+  const expected = batchOfOneGradients(model, collector.layers, loss, [xs, ys]);
+  for (const path of PATHS) {
+    const values = gradients.get(path)?.arraySync() ?? [];
+    values.forEach((gradient, example) => {
+      expect(relativeError(gradient.flat(), expected.get(path)?.[example] ?? [])).toBeLessThan(ROUNDING);
+    });
+  }
+});
+
+it('hands each layer over as the backward pass reaches it, last layer first, and keeps nothing', () => {
+  const model = nested();
+  const { xs, ys } = denseCase.data(BATCH_SIZE);
+  const collector = new GradientCollector(model);
+  const seen: string[] = [];
+  const { loss, gradients } = collector.run(
+    () => batchLoss(model, { xs, ys }),
+    (path, layer) => {
+      seen.push(path);
+      expect(layer.shape[0]).toBe(BATCH_SIZE);
+    },
+  );
+  expect(seen[0]).toBe('head');
+  expect(seen.at(-1)).toBe('encoder.first');
+  expect([...seen].sort()).toEqual([...PATHS].sort());
+  expect(gradients.size).toBe(0);
+  expect(loss.shape).toEqual([]);
+});
+
+it('captures from a backward pass that the caller runs, and leaves its result as it is', () => {
+  const [model, untouched] = [denseCase.build(), denseCase.build()];
+  const { xs, ys } = denseCase.data(BATCH_SIZE);
+  const step = (of: tf.LayersModel) =>
+    tf.train
+      .sgd(0.1)
+      .minimize(() => batchLoss(of, { xs, ys }), true)
+      ?.dataSync()[0];
+  const collector = new GradientCollector(model);
+  const { result, gradients } = collector.surround(() => step(model), BATCH_SIZE);
+  expect(result).toBe(step(untouched));
+  expect([...gradients.keys()].sort()).toEqual(['head', 'hidden']);
+  const weights = (of: tf.LayersModel) => of.getWeights().map((weight) => Array.from(weight.dataSync()));
+  expect(weights(model)).toEqual(weights(untouched));
+});
+
+it('differentiates no weights in `run`: only what the taps need', () => {
+  const model = denseCase.build();
+  const { xs, ys } = denseCase.data(BATCH_SIZE);
+  const collector = new GradientCollector(model, { layers: ['head'] });
+  const count = (body: () => void) => {
+    const backend = tf.backend();
+    const products = jest.spyOn(tf.engine(), 'runKernel');
+    body();
+    const called = products.mock.calls.filter(([name]) => name.includes('MatMul')).length;
+    products.mockRestore();
+    expect(tf.backend()).toBe(backend);
+    return called;
+  };
+  const forward = count(() => batchLoss(model, { xs, ys }));
+  // The head's own factors need no product of the layers below it: one projection and one sum over positions.
+  expect(count(() => void collector.run(() => batchLoss(model, { xs, ys })))).toBeLessThanOrEqual(
+    forward + 2,
+  );
+});
+
+it('leaves frozen layers out', () => {
+  const model = nested();
+  const encoder: unknown = model.getLayer('encoder');
+  (encoder as tf.Sequential).getLayer('first').trainable = false;
+  expect(new GradientCollector(model).layers.map(({ path }) => path)).toEqual(PATHS.slice(1));
+});
+
+it('selects a model and all layers inside it by its path', () => {
+  const collector = new GradientCollector(nested(), { layers: ['encoder.block'] });
+  expect(collector.layers.map(({ path }) => path)).toEqual(PATHS.slice(1, 4));
+});
+
+it('draws the same projection for the same path in another process, and another for another seed', () => {
+  const { xs, ys } = denseCase.data(2);
+  const first = (seed: number) => {
+    const model = denseCase.build();
+    const collector = new GradientCollector(model, { projectionDim: 2, seed });
+    const { gradients } = collector.run(() => batchLoss(model, { xs, ys }));
+    return Array.from(gradients.get('hidden')?.dataSync() ?? []);
+  };
+  expect(first(1)).toEqual(first(1));
+  expect(first(1)).not.toEqual(first(2));
+});
+
+describe('refuses', () => {
+  it('a layer whose first axis is not the batch, naming both sizes', () => {
+    const input = tf.input({ shape: [5] });
+    const output = new Unbatch({ name: 'mixed' }).apply(
+      tf.layers.dense({ units: 5, name: 'below' }).apply(input),
+    );
+    const model = tf.model({ inputs: input, outputs: output as tf.SymbolicTensor });
+    const collector = new GradientCollector(model);
+    const run = () => collector.run(() => (model.predict(tf.ones([4, 5])) as tf.Tensor).mean());
+    expect(run).toThrow(/`below`.*\[4, 5\].*8 examples|`mixed\.inner`.*\[8, 4\].*4 examples/);
+  });
+
+  it.each([
+    [{ projectionDim: 0 }, /`projectionDim` is 0; it must be a positive integer or 'exact'/],
+    [{ projectionDim: 2.5 }, /`projectionDim` is 2.5/],
+    [{ seed: -1 }, /`seed` is -1/],
+    [{ projectionType: 'gaussian' as never }, /`projectionType` is gaussian/],
+    [{ layers: ['nowhere'] }, /`nowhere`.*the model has/],
+  ])('options %j', (options, message) => {
+    expect(() => new GradientCollector(denseCase.build(), options)).toThrow(message);
+  });
+});
