@@ -22,6 +22,15 @@ export function toPicture(value: unknown): Picture | undefined {
   return check({ width, height, pixels });
 }
 
+/** `picture` without `border` pixels on each side. */
+export function crop({ width, height, pixels }: Picture, border: number): Picture {
+  const rows = Array.from({ length: height - 2 * border }, (_, row) => {
+    const start = (row + border) * width;
+    return pixels.slice(start + border, start + width - border);
+  });
+  return { width: width - 2 * border, height: rows.length, pixels: rows.flat() };
+}
+
 /** `picture` with sides `factor` times shorter, each pixel the mean of those it stands for. */
 export function shrink({ width, height, pixels }: Picture, factor: number): Picture {
   const small = { width: Math.floor(width / factor), height: Math.floor(height / factor) };

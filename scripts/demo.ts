@@ -1,0 +1,203 @@
+/** `npm run demo`: trains on digits of which a tenth is labelled wrong, and asks which of them taught the model what. */
+import colors from 'picocolors';
+import { existsSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import * as tf from '@tensorflow/tfjs';
+import { applyHostFixes, Attributor, BergsonError, loadBackend, Run, RunExistsError } from '../callbacks';
+import { describeBackend } from '../lib/backend';
+import { CLASSES, loadDigits, toTensors, type Digit, type Tensors } from './demo/digits';
+import { diskUse } from './demo/disk-use';
+import { flipLabels, type FlippedLabels } from './demo/flipped-labels';
+import { opposingInfluence, selfInfluence } from './demo/influence';
+import { buildNetwork } from './demo/network';
+import { measureOverhead } from './demo/overhead';
+import { recordsOf, writeQueries } from './demo/records';
+import { describeAnswer, describeDetection, describeDiskUse, describeOverhead, heading } from './demo/report';
+import { seededUniform } from './demo/seeded';
+import { accuracy, chooseDigits, readDigits } from './demo/test-digits';
+import { BATCH_SIZE, COLLECTOR_OPTIONS, train } from './demo/training';
+import { startProgress, type ProgressBar } from './terminal/progress-bar';
+
+const SEED = 20;
+/** Of the random order: with the seed that chose the flipped labels it would list them first or last. */
+const RANDOM_SEED = 40;
+const FLIPPED_SHARE = 0.1;
+const TEST_DIGITS = 1000;
+/** How many digits each backend trains on in about the same time. */
+const DIGITS: Readonly<Record<string, number>> = { tensorflow: 8000, wasm: 3000, cpu: 500 };
+const QUESTIONS = 4;
+const INSPECTED = 0.15;
+const INTERRUPTED = 130;
+
+interface DemoArguments {
+  readonly digits?: number;
+  readonly epochs: number;
+  readonly path: string;
+}
+
+/** What the demo trains and asks about. */
+interface Data {
+  readonly digits: readonly Digit[];
+  readonly labels: FlippedLabels;
+  readonly tensors: Tensors;
+  readonly test: readonly Digit[];
+  readonly testTensors: Tensors;
+}
+
+async function main(): Promise<void> {
+  const args = await yargs(hideBin(process.argv))
+    .usage('$0 trains on digits, and finds the wrong labels among them')
+    .option('digits', {
+      type: 'number',
+      describe: `Digits to train on; default: ${DIGITS.tensorflow ?? 0}, fewer on slower backends`,
+    })
+    .option('epochs', { type: 'number', default: 3 })
+    .option('path', {
+      type: 'string',
+      default: path.join('runs', 'demo'),
+      describe: 'Directory of the run, replaced if it holds one',
+    })
+    .strict()
+    .parse();
+  const backend = await loadBackend();
+  applyHostFixes();
+  removeRun(args.path);
+  const data = prepareData(args.digits ?? DIGITS[backend] ?? TEST_DIGITS);
+  const model = buildNetwork();
+  if (await trainAndTell(model, data, args)) {
+    console.log(
+      `\nStopped early. ${args.path} is ${Run.open(args.path).describe()}; bergson query reads it.`,
+    );
+    process.exitCode = INTERRUPTED;
+    return;
+  }
+  await answerQuestions(model, data, args.path);
+  await findFlippedLabels(model, data, args.path);
+  await tellCosts(data, args.path);
+  tellWhatNext(args.path);
+}
+
+/** Removes the run in `directory`, but nothing that is not a run. @throws RunExistsError */
+function removeRun(directory: string): void {
+  if (existsSync(path.join(directory, 'run.msgpack'))) rmSync(directory, { recursive: true });
+  else if (existsSync(directory)) throw new RunExistsError(directory);
+}
+
+function prepareData(count: number): Data {
+  const all = loadDigits(SEED);
+  const digits = all.slice(0, count);
+  const test = all.slice(count, count + TEST_DIGITS);
+  const labels = flipLabels(
+    digits.map(({ label }) => label),
+    FLIPPED_SHARE,
+    CLASSES,
+    SEED,
+  );
+  return { digits, labels, test, tensors: toTensors(digits, labels.labels), testTensors: toTensors(test) };
+}
+
+/** Trains, and resolves to whether that was interrupted. */
+async function trainAndTell(
+  model: tf.LayersModel,
+  data: Data,
+  { epochs, path }: DemoArguments,
+): Promise<boolean> {
+  const { backend, device, threads } = describeBackend();
+  const wrong = data.labels.flipped.filter(Boolean).length;
+  console.log(
+    `Training a small convolutional network on ${data.digits.length} handwritten digits, ${wrong} of them labelled wrong on purpose,\n` +
+      `for ${epochs} epochs on the ${backend} backend (${device}, ${threads} threads). Every digit's gradient is kept in ${path}.`,
+  );
+  let indexing: ProgressBar | undefined;
+  const interrupted = await train(model, data.tensors, epochs, {
+    path,
+    examples: recordsOf(data.digits, data.labels),
+    onIndexProgress: (rows) => {
+      indexing ??= startProgress('indexing', data.digits.length);
+      indexing.update(rows);
+    },
+  });
+  indexing?.stop();
+  return interrupted;
+}
+
+async function answerQuestions(
+  model: tf.LayersModel,
+  { test, testTensors }: Data,
+  path: string,
+): Promise<void> {
+  const readings = readDigits(model, testTensors, test);
+  console.log(`It reads ${(100 * accuracy(readings)).toFixed(1)} % of ${test.length} test digits right.`);
+  console.log(heading('Which training digits taught it this?'));
+  console.log(
+    'A score is the inner product of two gradients: the test digit's, of its loss against its true label, and the\n' +
+      'training digit's in the last epoch. Positive: training on it lowered the test digit's loss (it helped);\n' +
+      'negative: it raised it (it hurt).',
+  );
+  const chosen = chooseDigits(readings, QUESTIONS);
+  const digits = chosen.map(({ index }) => test[index] as Digit);
+  const { xs, ys } = toTensors(digits);
+  const attributor = await Attributor.open(path);
+  const traces = await attributor.trace(model, { xs, ys }, { k: 3 });
+  await attributor.close();
+  tf.dispose([xs, ys]);
+  chosen.forEach((reading, i) => {
+    const [digit, trace] = [digits[i], traces[i]];
+    if (digit !== undefined && trace !== undefined) console.log(describeAnswer(digit, reading, trace));
+  });
+  writeQueries(queriesFile(path), digits);
+}
+
+async function findFlippedLabels(model: tf.LayersModel, data: Data, path: string): Promise<void> {
+  const { flipped } = data.labels;
+  const attributor = await Attributor.open(path, { engine: 'exact' });
+  const queries = attributor.queryRows(model, data.testTensors);
+  const { run } = attributor;
+  await attributor.close();
+  const last = run.stores.slice(-1);
+  const rankings: [string, ArrayLike<number>][] = [
+    ['self-influence, last epoch', selfInfluence(run, last)],
+    ['self-influence, all epochs', selfInfluence(run, run.stores)],
+    ['opposing influence, last epoch', opposingInfluence(run, last, queries)],
+    ['opposing influence, all epochs', opposingInfluence(run, run.stores, queries)],
+    ['a random order', seededUniform(flipped.length, RANDOM_SEED)],
+  ];
+  console.log(heading('Which labels are wrong?'));
+  console.log(
+    'Self-influence: the squared norm of a digit's own gradient. Opposing influence: minus its mean influence on\n' +
+      `the ${queries.length} test digits, each counted alike. How they rank the ${flipped.filter(Boolean).length} flipped labels among ${flipped.length}:`,
+  );
+  console.log(describeDetection(rankings, flipped, INSPECTED));
+}
+
+/** Training steps of one timing, and timings each way. */
+const TIMED_STEPS = 30;
+const TIMINGS = 9;
+
+async function tellCosts({ digits }: Data, path: string): Promise<void> {
+  console.log(heading('What does it cost?'));
+  console.log(describeDiskUse(path, diskUse(path)));
+  const tensors = toTensors(digits.slice(0, TIMED_STEPS * BATCH_SIZE));
+  const options = { ...COLLECTOR_OPTIONS, index: false, path: `${path}-timing` };
+  removeRun(options.path);
+  console.log(describeOverhead(await measureOverhead(tensors, BATCH_SIZE, TIMINGS, options)));
+}
+
+function tellWhatNext(path: string): void {
+  console.log(heading('Next'));
+  for (const options of ['--example 17', `--input ${queriesFile(path)} --row 0`]) {
+    console.log(colors.cyan(`  npx bergson query ${path} ${options}`));
+  }
+  console.log('Numbers vary a little from run to run, because TensorFlow.js shuffles without a seed.');
+}
+
+function queriesFile(run: string): string {
+  return `${run}-queries.jsonl`;
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof BergsonError ? `demo: ${error.message}` : error);
+  process.exitCode = 1;
+});
