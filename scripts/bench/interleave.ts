@@ -1,13 +1,19 @@
 /** Times the variants of one model side by side in one process, so that a noisy machine slows all alike. */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type * as tf from '@tensorflow/tfjs';
+import { GradientCollectorCallback, prepareForGradientCollection } from '../../callbacks';
+import { applyHostFixes } from '../../lib/host-fixes';
 import { disposeBenchModel, type BenchModel, type BenchModelFactory } from './models';
 import { spread, type Spread } from './statistics';
+import { Turns, type Player } from './turns';
 import { BASELINE, type Variant } from './variants';
+import { verifyGradients } from './verification';
 
 export interface InterleaveOptions {
-  /** Batches in each timed call of `fit`. */
-  readonly batches: number;
-  /** Timed calls of `fit` for each variant, after one that is not timed. */
-  readonly repeats: number;
+  /** Timed steps of each variant. */
+  readonly steps: number;
 }
 
 /** What one variant of one model measured. Times are of a training step, in milliseconds. */
@@ -17,99 +23,112 @@ export interface Measurement {
   readonly parameters: number;
   readonly batchSize: number;
   readonly step: Spread;
-  /** Step time over the baseline's in the same repeat; null where the baseline did not run. */
+  /** Step time over the baseline's in the same round; null where the baseline did not run. */
   readonly ratio: Spread | null;
   /** Rows of gradient store written per second of training; null where none are written. */
   readonly rowsPerSecond: number | null;
+  /** Milliseconds that ending the epoch and the run took: checksums, norms, the saved model. */
+  readonly ending: number;
 }
+
+/** Steps before timing starts: first calls compile, allocate and draw projections. */
+const WARM_UP = 3;
 
 /** Losses of variants that compute the same thing drift apart by rounding alone, over one epoch of training. */
 const SAME_LOSS = 1e-2;
 
-interface Lane {
-  readonly variant: Variant;
-  readonly bench: BenchModel;
-  readonly milliseconds: number[];
-  rows: number;
+/** One variant in training. */
+class Lane implements Player {
+  readonly milliseconds: number[] = [];
+  ending = 0;
+  loss = NaN;
+
+  constructor(
+    readonly variant: Variant,
+    readonly bench: BenchModel,
+  ) {}
+
+  enter(): () => void {
+    return this.variant.hostFixes ? applyHostFixes() : () => undefined;
+  }
+
+  onTurn(milliseconds: number): void {
+    this.milliseconds.push(milliseconds);
+  }
+
+  async train(turns: Turns, directory: string): Promise<void> {
+    const { model, xs, ys, batchSize } = this.bench;
+    const { collect, name } = this.variant;
+    const callbacks: tf.Callback[] = [turns.callback(this)];
+    if (collect !== undefined) {
+      prepareForGradientCollection(model);
+      callbacks.push(new GradientCollectorCallback({ ...collect, path: path.join(directory, name) }));
+    }
+    const inputs = xs.length === 1 && xs[0] !== undefined ? xs[0] : xs;
+    const history = await model.fit(inputs, ys, { batchSize, callbacks, shuffle: false, verbose: 0 });
+    this.ending = turns.leave(this);
+    this.loss = Number(history.history.loss?.[0]);
+  }
 }
 
 /**
  * Trains one copy of the model a variant, all from the same weights on the same batches in the same order, in turns
- * of one `fit` each; every turn begins with another variant.
- *
- * @throws Error when a variant's own check fails, or its loss is not the first variant's.
+ * of one step each.
+ * @throws Error when a variant's gradients are not tfjs's own, or its loss is not the first variant's.
  */
 export async function interleave(
   factory: BenchModelFactory,
   variants: readonly Variant[],
-  { batches, repeats }: InterleaveOptions,
+  { steps }: InterleaveOptions,
 ): Promise<Measurement[]> {
-  const lanes: Lane[] = [];
-  for (const variant of variants) {
-    const options = { batches, crossEntropy: variant.crossEntropy };
-    if (variant.verify !== undefined) {
-      const bench = factory(options);
-      await variant.verify(bench);
-      disposeBenchModel(bench);
-    }
-    lanes.push({ variant, bench: factory(options), milliseconds: [], rows: 0 });
+  const undo = applyHostFixes();
+  for (const { collect, crossEntropy } of variants) {
+    if (collect !== undefined && !collect.useOptimizerState)
+      verifyGradients(factory({ batches: 1, crossEntropy }));
   }
-  await warmUp(lanes);
-  for (let repeat = 0; repeat < repeats; repeat++) {
-    for (let turn = 0; turn < lanes.length; turn++) {
-      const lane = lanes[(repeat + turn) % lanes.length];
-      if (lane === undefined) continue;
-      const { milliseconds, rows } = await fit(lane);
-      lane.milliseconds.push(milliseconds / batches);
-      lane.rows += rows;
-    }
-  }
+  undo();
+  const lanes = variants.map((variant) => {
+    return new Lane(variant, factory({ batches: WARM_UP + steps, crossEntropy: variant.crossEntropy }));
+  });
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'bergson-bench-'));
+  const turns = new Turns(lanes);
+  const finished = lanes.map(async (lane) => {
+    await lane.train(turns, directory);
+  });
+  await Promise.all(finished);
+  fs.rmSync(directory, { recursive: true });
+  checkLosses(lanes);
   const baseline = lanes.find(({ variant }) => variant.name === BASELINE);
-  const measurements = lanes.map((lane) => measurement(lane, baseline, batches));
+  const measurements = lanes.map((lane) => measurement(lane, baseline));
   for (const { bench } of lanes) disposeBenchModel(bench);
   return measurements;
 }
 
-/** One `fit` each, and the check that all of them trained the same model. */
-async function warmUp(lanes: readonly Lane[]): Promise<void> {
-  const losses: number[] = [];
-  for (const lane of lanes) losses.push((await fit(lane)).loss);
-  lanes.forEach(({ variant, bench }, i) => {
-    const [loss, expected] = [losses[i] ?? NaN, losses[0] ?? NaN];
-    if (Math.abs(loss - expected) <= SAME_LOSS * Math.abs(expected)) return;
+function checkLosses(lanes: readonly Lane[]): void {
+  const [first] = lanes;
+  for (const { variant, bench, loss } of lanes) {
+    if (first === undefined || Math.abs(loss - first.loss) <= SAME_LOSS * Math.abs(first.loss)) continue;
     throw new Error(
-      `${bench.name}: ${variant.name} reaches loss ${loss} where ${lanes[0]?.variant.name ?? ''} reaches ${expected}`,
+      `${bench.name}: ${variant.name} has loss ${loss} where ${first.variant.name} has ${first.loss}`,
     );
-  });
+  }
 }
 
-async function fit({ variant, bench }: Lane) {
-  const { model, xs, ys, batchSize } = bench;
-  const prepared = await variant.prepare(bench);
-  const start = performance.now();
-  const history = await model.fit(xs.length === 1 && xs[0] !== undefined ? xs[0] : xs, ys, {
-    batchSize,
-    callbacks: prepared.callbacks,
-    shuffle: false,
-    verbose: 0,
-  });
-  const milliseconds = performance.now() - start;
-  const rows = prepared.rows?.() ?? 0;
-  await prepared.undo();
-  return { milliseconds, rows, loss: Number(history.history.loss?.[0]) };
-}
-
-function measurement(lane: Lane, baseline: Lane | undefined, batches: number): Measurement {
-  const { variant, bench, milliseconds, rows } = lane;
-  const ratios = baseline?.milliseconds.map((time, repeat) => (milliseconds[repeat] ?? NaN) / time);
-  const seconds = milliseconds.reduce((sum, step) => sum + (step * batches) / 1000, 0);
+function measurement(
+  { variant, bench, milliseconds, ending }: Lane,
+  baseline: Lane | undefined,
+): Measurement {
+  const timed = milliseconds.slice(WARM_UP);
+  const ratios = baseline?.milliseconds.slice(WARM_UP).map((time, step) => (timed[step] ?? NaN) / time);
+  const step = spread(timed);
   return {
     model: bench.name,
     variant: variant.name,
     parameters: bench.model.countParams(),
     batchSize: bench.batchSize,
-    step: spread(milliseconds),
+    step,
     ratio: ratios === undefined ? null : spread(ratios),
-    rowsPerSecond: rows === 0 ? null : rows / seconds,
+    rowsPerSecond: variant.collect === undefined ? null : (1000 * bench.batchSize) / step.median,
+    ending,
   };
 }

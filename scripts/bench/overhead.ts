@@ -10,23 +10,22 @@ import { convolutional, languageModel, multilayerPerceptron, type BenchModelFact
 import type { Spread } from './statistics';
 import { BASELINE, VARIANTS } from './variants';
 
-/** Each model, and the batches of one timed `fit`: about a third of a second on two cores. */
-const MODELS: Record<string, { factory: BenchModelFactory; batches: number }> = {
-  mlp: { factory: multilayerPerceptron, batches: 20 },
-  cnn: { factory: convolutional, batches: 8 },
-  gpt: { factory: languageModel, batches: 1 },
+/** Each model, and its timed steps a variant: some twenty seconds on two cores. */
+const MODELS: Record<string, { factory: BenchModelFactory; steps: number }> = {
+  mlp: { factory: multilayerPerceptron, steps: 150 },
+  cnn: { factory: convolutional, steps: 80 },
+  gpt: { factory: languageModel, steps: 20 },
 };
 
 /** What `--json` prints. */
 interface Report {
   readonly machine: { readonly processor: string; readonly cores: number; readonly platform: string };
   readonly backend: BackendDescription;
-  readonly repeats: number;
   readonly measurements: readonly (Measurement & { readonly peakMegabytes: number })[];
 }
 
 async function main(): Promise<void> {
-  const { models, variants, repeats, json } = await yargs(hideBin(process.argv))
+  const { models, variants, steps, json } = await yargs(hideBin(process.argv))
     .usage('$0 times training steps, with and without what this project adds to them')
     .option('models', {
       type: 'string',
@@ -41,7 +40,7 @@ async function main(): Promise<void> {
       default: VARIANTS.map(({ name }) => name),
       describe: VARIANTS.map(({ name, description }) => `${name}: ${description}`).join('; '),
     })
-    .option('repeats', { type: 'number', default: 15, describe: 'Timed calls of fit for each variant' })
+    .option('steps', { type: 'number', describe: 'Timed steps for each variant (default: 150, 80 and 20)' })
     .option('json', { type: 'boolean', default: false, describe: 'Print the report as JSON' })
     .strict()
     .parse();
@@ -49,14 +48,14 @@ async function main(): Promise<void> {
   const chosen = VARIANTS.filter(({ name }) => variants.includes(name));
   const measurements: (Measurement & { peakMegabytes: number })[] = [];
   for (const name of models) {
-    const { factory, batches } = MODELS[name] ?? unreachable(name);
-    for (const measured of await interleave(factory, chosen, { batches, repeats })) {
+    const { factory, steps: usual } = MODELS[name] ?? unreachable(name);
+    for (const measured of await interleave(factory, chosen, { steps: steps ?? usual })) {
       const alone = chosen.length === 1 && models.length === 1;
       const peakMegabytes = alone ? ownPeak() : peakAlone(measured.model, measured.variant);
       measurements.push({ ...measured, peakMegabytes });
     }
   }
-  const report: Report = { machine: machine(), backend: describeBackend(), repeats, measurements };
+  const report: Report = { machine: machine(), backend: describeBackend(), measurements };
   console.log(json ? JSON.stringify(report, undefined, 2) : format(report));
 }
 
@@ -71,7 +70,7 @@ function ownPeak(): number {
 
 /** The most memory a process that trains this variant alone holds, in MB. */
 function peakAlone(model: string, variant: string): number {
-  const options = ['--models', model, '--variants', variant, '--repeats', '2', '--json'];
+  const options = ['--models', model, '--variants', variant, '--steps', '4', '--json'];
   const { stdout } = spawnSync(process.execPath, [__filename, ...options], { encoding: 'utf8' });
   return (JSON.parse(stdout) as Report).measurements[0]?.peakMegabytes ?? NaN;
 }
@@ -85,7 +84,7 @@ function machine(): Report['machine'] {
   };
 }
 
-function format({ machine, backend, repeats, measurements }: Report): string {
+function format({ machine, backend, measurements }: Report): string {
   const { versions } = backend;
   const table = new Table({
     head: [
@@ -96,12 +95,13 @@ function format({ machine, backend, repeats, measurements }: Report): string {
       `ratio to ${BASELINE}`,
       'quartiles',
       'rows/s',
+      'ending, ms',
       'peak MB',
     ],
     style: { head: [], border: [] },
-    colAligns: ['left', 'left', 'right', 'right', 'right', 'right', 'right', 'right'],
+    colAligns: ['left', 'left', 'right', 'right', 'right', 'right', 'right', 'right', 'right'],
   });
-  for (const { model, variant, step, ratio, rowsPerSecond, peakMegabytes } of measurements) {
+  for (const { model, variant, step, ratio, rowsPerSecond, ending, peakMegabytes } of measurements) {
     table.push([
       model,
       variant,
@@ -110,12 +110,13 @@ function format({ machine, backend, repeats, measurements }: Report): string {
       ratio === null ? '' : ratio.median.toFixed(3),
       ratio === null ? '' : quartiles(ratio, 3),
       rowsPerSecond === null ? '' : rowsPerSecond.toFixed(0),
+      ending.toFixed(0),
       peakMegabytes.toFixed(0),
     ]);
   }
   return [
     `${machine.processor}, ${machine.cores} cores, ${machine.platform}; ${backend.backend} backend on the ${backend.device}, ${backend.threads} threads`,
-    `Node ${versions.node}, tfjs ${versions.tfjs}, TensorFlow ${versions.tensorflow ?? '(none)'}; medians of ${repeats} interleaved repeats`,
+    `Node ${versions.node}, tfjs ${versions.tfjs}, TensorFlow ${versions.tensorflow ?? '(none)'}; steps in turns`,
     table.toString(),
   ].join('\n');
 }

@@ -1,0 +1,101 @@
+/** Lets several calls of `fit` train in one process, one step of one of them at a time. */
+import * as tf from '@tensorflow/tfjs';
+
+/** Something that trains in turns. */
+export interface Player {
+  /** Runs before each turn and returns what runs after it; neither is timed. */
+  enter(): () => void;
+  /** Told how long each turn took, in milliseconds: one training step with all its callbacks. */
+  onTurn(milliseconds: number): void;
+}
+
+/**
+ * Hands turns around until every player has left. A turn lasts from a player's batch to its next: the step, the
+ * callbacks at its end, and whatever its callbacks do before the next batch. Each round starts with another player.
+ */
+export class Turns {
+  private readonly waiting = new Map<Player, () => void>();
+  private players: Player[];
+  private round: Player[] = [];
+  private rounds = 0;
+  private current: { player: Player; start: number; leave: () => void } | null = null;
+
+  constructor(players: readonly Player[]) {
+    this.players = [...players];
+  }
+
+  /** Put first among the callbacks of a player's `fit`, which must train for one epoch. */
+  callback(player: Player): tf.Callback {
+    return new TurnCallback(
+      () => this.wait(player),
+      () => {
+        this.finishTurn(player);
+      },
+    );
+  }
+
+  /** Ends the last, longer turn of a player, once its `fit` has returned. Returns its milliseconds, untold. */
+  leave(player: Player): number {
+    const milliseconds = this.current === null ? NaN : performance.now() - this.current.start;
+    this.current?.leave();
+    this.current = null;
+    this.players = this.players.filter((other) => other !== player);
+    this.round = this.round.filter((other) => other !== player);
+    this.next();
+    return milliseconds;
+  }
+
+  private wait(player: Player): Promise<void> {
+    if (this.current?.player === player) {
+      this.finishTurn(player);
+      this.current.leave();
+      this.current = null;
+    }
+    return new Promise((resolve) => {
+      this.waiting.set(player, resolve);
+      this.next();
+    });
+  }
+
+  /** Tells the player how long its turn took; the turn itself goes on until it is given up. */
+  private finishTurn(player: Player): void {
+    if (this.current === null) return;
+    const now = performance.now();
+    player.onTurn(now - this.current.start);
+    this.current.start = now;
+  }
+
+  /** Gives the next turn once everybody still in the game is waiting. */
+  private next(): void {
+    if (this.current !== null || this.waiting.size < this.players.length) return;
+    if (this.round.length === 0) {
+      const first = this.rounds++ % Math.max(1, this.players.length);
+      this.round = [...this.players.slice(first), ...this.players.slice(0, first)];
+    }
+    const player = this.round.shift();
+    const start = player && this.waiting.get(player);
+    if (player === undefined || start === undefined) return;
+    this.waiting.delete(player);
+    const leave = player.enter();
+    this.current = { player, start: performance.now(), leave };
+    start();
+  }
+}
+
+class TurnCallback extends tf.Callback {
+  constructor(
+    private readonly wait: () => Promise<void>,
+    private readonly finish: () => void,
+  ) {
+    super();
+  }
+
+  override onBatchBegin(): Promise<void> {
+    return this.wait();
+  }
+
+  override onEpochEnd(): Promise<void> {
+    this.finish();
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,42 @@
+/** Checks the collector's gradients before they are timed. */
+import * as tf from '@tensorflow/tfjs';
+import { GradientCollector } from '../../callbacks';
+import { projectFeatures, projectOutputs } from '../../kernels/project';
+import { batchLoss } from '../../lib/compiled-model';
+import { layerProjection } from '../../lib/projection';
+import { disposeBenchModel, type BenchModel } from './models';
+
+/** Float32 sums over the batch and its positions, in two orders; relative to the largest element. */
+const TOLERANCE = 1e-4;
+
+/**
+ * The per-example gradients of a batch, projected, must sum to the projection of tfjs's own gradient of the batch's
+ * loss, in every layer. Disposes the model.
+ * @throws Error naming the first layer of which they do not.
+ */
+export function verifyGradients(bench: BenchModel): void {
+  const { model, xs, ys } = bench;
+  const [first] = xs;
+  const batch = { xs: xs.length === 1 && first !== undefined ? first : xs, ys };
+  const collector = new GradientCollector(model, { lossReduction: 'sum' });
+  tf.tidy(() => {
+    const { gradients } = collector.run(() => batchLoss(model, batch));
+    const weights = collector.layers.flatMap((layer) => [...layer.weights]);
+    const { grads } = tf.variableGrads(() => batchLoss(model, batch), weights);
+    for (const layer of collector.layers) {
+      const { left, right } = layerProjection(layer, collector.projection);
+      const own = layer.weights.map((weight) => grads[weight.name] ?? tf.zerosLike(weight));
+      const whole = layer.adapter.asMatrix(layer.layer, own).expandDims<tf.Tensor3D>(0);
+      const expected = projectOutputs(projectFeatures(whole, right), left);
+      const found = gradients.get(layer.path)?.sum(0, true) ?? tf.zerosLike(expected);
+      const error = found.sub(expected).abs().max().div(expected.abs().max()).dataSync()[0] ?? NaN;
+      left.dispose();
+      right.dispose();
+      if (!(error < TOLERANCE))
+        throw new Error(`${bench.name}: gradients of ${layer.path} are off by ${error}`);
+    }
+    tf.dispose([...gradients.values()]);
+  });
+  collector.dispose();
+  disposeBenchModel(bench);
+}
