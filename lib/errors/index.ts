@@ -1,0 +1,7 @@
+/** Every error the library throws on purpose. */
+export { BergsonError } from './bergson-error';
+export * from './backend';
+export * from './capture';
+export * from './run';
+export * from './search';
+export * from './store';

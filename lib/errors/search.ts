@@ -1,0 +1,54 @@
+/** Errors of searching. */
+import { BergsonError } from './bergson-error';
+
+/** Thrown when a search asks for more neighbors than there are rows. */
+export class KTooLargeError extends BergsonError {
+  constructor(
+    readonly k: number,
+    readonly rows: number,
+  ) {
+    super(`k must be a whole number from 1 to the ${rows} rows held, found ${k}`);
+  }
+}
+
+/** Thrown when a layer is named that the store has no columns for. */
+export class UnknownColumnError extends BergsonError {
+  constructor(
+    readonly layer: string,
+    readonly known: readonly string[],
+  ) {
+    super(`the store has no layer \`${layer}\`; it has ${known.map((name) => `\`${name}\``).join(', ')}`);
+  }
+}
+
+/** Thrown when hnswlib-node cannot be loaded; exact search needs nothing. */
+export class HnswUnavailableError extends BergsonError {
+  constructor(readonly detail: string) {
+    super(`hnswlib-node does not load (${detail}); run \`npm rebuild hnswlib-node\`, or search exactly`);
+  }
+}
+
+/** Thrown when the thread that builds or searches an HNSW index fails: out of memory, a full disk, a bug. */
+export class HnswFailedError extends BergsonError {
+  constructor(
+    readonly detail: string,
+    options?: { cause?: unknown },
+  ) {
+    super(
+      `the HNSW index failed (${detail}); free memory and disk and try again, or search exactly`,
+      options,
+    );
+  }
+}
+
+/** Thrown when an index on disk does not belong to the store it lies in, or its file is damaged. */
+export class IndexMismatchError extends BergsonError {
+  constructor(
+    readonly path: string,
+    readonly field: string,
+    readonly expected: number | string,
+    readonly found: number | string,
+  ) {
+    super(`${path} does not fit its store: expected ${field} ${expected}, found ${found}; build it again`);
+  }
+}
