@@ -132,8 +132,8 @@ async function answerQuestions(
   console.log(`It reads ${(100 * accuracy(readings)).toFixed(1)} % of ${test.length} test digits right.`);
   console.log(heading('Which training digits taught it this?'));
   console.log(
-    'A score is the inner product of two gradients: the test digit's, of its loss against its true label, and the\n' +
-      'training digit's in the last epoch. Positive: training on it lowered the test digit's loss (it helped);\n' +
+    "A score is the inner product of two gradients: the test digit's, of its loss against its true label, and the\n" +
+      "training digit's in the last epoch. Positive: training on it lowered the test digit's loss (it helped);\n" +
       'negative: it raised it (it hurt).',
   );
   const chosen = chooseDigits(readings, QUESTIONS);
@@ -166,7 +166,7 @@ async function findFlippedLabels(model: tf.LayersModel, data: Data, path: string
   ];
   console.log(heading('Which labels are wrong?'));
   console.log(
-    'Self-influence: the squared norm of a digit's own gradient. Opposing influence: minus its mean influence on\n' +
+    "Self-influence: the squared norm of a digit's own gradient. Opposing influence: minus its mean influence on\n" +
       `the ${queries.length} test digits, each counted alike. How they rank the ${flipped.filter(Boolean).length} flipped labels among ${flipped.length}:`,
   );
   console.log(describeDetection(rankings, flipped, INSPECTED));
