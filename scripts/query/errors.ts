@@ -3,8 +3,6 @@ import { BergsonError } from '../../lib/errors';
 
 /** Thrown when queries cannot be read: no file, nothing in it, not JSON, or not the shapes the model takes. */
 export class QueryInputError extends BergsonError {
-  override readonly tag = 'QueryInputError' as const;
-
   constructor(
     /** The file, and the line or query in it. */
     readonly where: string,
@@ -17,8 +15,6 @@ export class QueryInputError extends BergsonError {
 
 /** Thrown when a run's saved model cannot be loaded and compiled from its files alone. */
 export class SavedModelError extends BergsonError {
-  override readonly tag = 'SavedModelError' as const;
-
   constructor(
     readonly run: string,
     readonly reason: string,
