@@ -21,6 +21,7 @@ export { applyHostFixes } from './host-fixes';
 export { DenseActivations, OneHotActivations, type Activations } from './layers/activations';
 export type { Factors } from './layers/factors';
 export { registerLayerGradient, type LayerGradient, type Tap } from './layers/layer-gradient';
+export { sparseCrossEntropy } from './losses';
 export { AdamNormalizer } from './normalizers/adam';
 export type { Normalizer } from './normalizers/normalizer';
 export type { ProjectionOptions } from './projection';

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { SetupError } from '../../lib/errors';
+import { SetupError } from './errors';
 import { compileAddon } from './addon';
 import { packageRoot } from './packages';
 

@@ -1,5 +1,5 @@
 /** Brings approximate search to work: hnswlib-node compiled for this processor. */
-import { SetupError } from '../../lib/errors';
+import { SetupError } from './errors';
 import { buildHnswlib, hnswlibBuiltFor, hnswlibFile, instructionSet } from './hnswlib';
 import type { Outcome } from './outcome';
 import { HNSWLIB_PACKAGE, packageDirectory } from './packages';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { SetupError } from '../../lib/errors';
+import { SetupError } from './errors';
 import { cached } from './cache';
 import { lastWords, runCommand } from './child-process';
 

@@ -1,7 +1,7 @@
 /** Brings the `tensorflow` backend to work: the steps, in order, and what to say where one cannot be done. */
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import { SetupError } from '../../lib/errors';
+import { SetupError } from './errors';
 import { bindingFile, buildBinding, linkedTo } from './binding';
 import type { Outcome } from './outcome';
 import { BINDING_PACKAGES, packageDirectory, wantedVersion } from './packages';

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SetupError } from '../../lib/errors';
+import { SetupError } from '../../scripts/setup/errors';
 import { compileAddon } from '../../scripts/setup/addon';
 import { cached } from '../../scripts/setup/cache';
 import { setUpSearch } from '../../scripts/setup/search';
