@@ -38,7 +38,7 @@ export interface CertificateOptions {
 }
 
 /** One-sided confidence of every lower bound. */
-export const CONFIDENCE = 0.95;
+const CONFIDENCE = 0.95;
 const CONFIDENCE_Z = 1.6448536269514722;
 
 interface Trial {

@@ -14,7 +14,7 @@ import {
 } from './hnsw-format';
 import { HnswThread } from './hnsw-thread';
 
-export const DEFAULT_HNSW_SETTINGS: HnswSettings = { m: 16, efConstruction: 200, seed: 100, unitNorm: false };
+const DEFAULT_HNSW_SETTINGS: HnswSettings = { m: 16, efConstruction: 200, seed: 100, unitNorm: false };
 
 /**
  * How many candidates a search may gather at each end before it ranks them exactly: the first number with

@@ -34,7 +34,7 @@ export function rowWidth(layout: StoreLayout): number {
 }
 
 /** Bytes of one stored number. */
-export function dtypeBytes(dtype: RowDtype): number {
+function dtypeBytes(dtype: RowDtype): number {
   return dtype === 'float32' ? 4 : 2;
 }
 

@@ -3,7 +3,7 @@ import type { StoreLayout } from '../../lib/store/format';
 import { GradientStoreWriter } from '../../lib/store/writer';
 
 /** A number that says which example, column and version it is: 11 bits, so exact in float16. */
-export function marker(example: number, column: number, version = 0): number {
+function marker(example: number, column: number, version = 0): number {
   return (example % 32) + (column % 8) / 8 + (version % 8) * 32;
 }
 
