@@ -3,7 +3,7 @@ import type { GradientStoreReader } from '../store/reader';
 import { ExactIndex } from './exact';
 import type { GradientIndex, Neighbor, Neighbors, SearchOptions } from './gradient-index';
 
-/** Recall@k at one end of the ranking, and what it is at least, at {@link CONFIDENCE}. */
+/** Recall@k at one end of the ranking, and what it is at least, at 95 % confidence. */
 export interface EndRecall {
   readonly recall: number;
   readonly lowerBound: number;
@@ -37,8 +37,7 @@ export interface CertificateOptions {
   readonly unitNorm?: boolean;
 }
 
-/** One-sided confidence of every lower bound. */
-const CONFIDENCE = 0.95;
+/** The normal quantile of every lower bound's one-sided confidence, 95 %. */
 const CONFIDENCE_Z = 1.6448536269514722;
 
 interface Trial {
