@@ -15,23 +15,29 @@ export function bytesOf(stored: Float32Array | Uint16Array): Uint8Array {
 }
 
 /**
- * Encodes one `row` [width] of `example` into `out` [width], as it will lie on disk. Throws
- * {@link NonFiniteValueError} or {@link Float16OverflowError}, naming the layer.
+ * The rows [n, width] of `examples` [n] as they will lie on disk: `rows` itself if that is float32. Throws
+ * {@link NonFiniteValueError} or {@link Float16OverflowError}, naming layer and example.
  */
-export function encodeRow(
+export function encodeRows(
   layout: StoreLayout,
-  example: number,
-  row: Float32Array,
-  out: Float32Array | Uint16Array,
-): void {
-  checkFinite(layout, example, row);
-  if (out instanceof Float32Array) {
-    out.set(row);
-    return;
+  examples: Int32Array,
+  rows: Float32Array,
+): Float32Array | Uint16Array {
+  const locate = (position: number) => {
+    const width = rowWidth(layout);
+    const layer = layerOfColumn(layout, position % width);
+    return { layer, example: examples[Math.floor(position / width)] ?? -1, value: rows[position] ?? NaN };
+  };
+  if (!allFinite(rows)) {
+    const { layer, example, value } = locate(rows.findIndex((value) => !Number.isFinite(value)));
+    throw new NonFiniteValueError('the gradient', value, layer, example);
   }
-  const overflow = encodeFloat16(row, out);
-  if (overflow < 0) return;
-  throw new Float16OverflowError(layerOfColumn(layout, overflow), example, row[overflow] ?? NaN);
+  if (layout.dtype === 'float32') return rows;
+  const halves = new Uint16Array(rows.length);
+  const overflow = encodeFloat16(rows, halves);
+  if (overflow < 0) return halves;
+  const { layer, example, value } = locate(overflow);
+  throw new Float16OverflowError(layer, example, value);
 }
 
 /** The float32 values of `stored`: itself, or decoded into `out`, which is then returned. */
@@ -41,10 +47,9 @@ export function decodeRows(stored: Float32Array | Uint16Array, out: Float32Array
   return out;
 }
 
-function checkFinite(layout: StoreLayout, example: number, row: Float32Array): void {
+function allFinite(values: Float32Array): boolean {
   let sum = 0;
-  for (const value of row) sum += value * 0; // 0 times infinity or NaN is NaN, and stays
-  if (sum === 0) return;
-  const column = row.findIndex((value) => !Number.isFinite(value));
-  throw new NonFiniteValueError('the gradient', row[column] ?? NaN, layerOfColumn(layout, column), example);
+  // 0 times infinity or NaN is NaN, and stays. An indexed loop: twice as fast as an iterator here.
+  for (let i = 0; i < values.length; i++) sum += (values[i] ?? 0) * 0; // eslint-disable-line @typescript-eslint/prefer-for-of
+  return sum === 0;
 }

@@ -12,7 +12,7 @@ import {
   rowWidth,
   type StoreLayout,
 } from './format';
-import { allocateRows, bytesOf, encodeRow } from './row-codec';
+import { bytesOf, encodeRows } from './row-codec';
 import { sealStore, type SealOptions } from './seal';
 
 /** Flags closer together than this many bytes are written in one call, those between them again. */
@@ -25,7 +25,6 @@ export class GradientStoreWriter {
   rewritten = 0;
 
   private readonly flags: Uint8Array;
-  private stored: Float32Array | Uint16Array;
   private open = true;
 
   private constructor(
@@ -35,7 +34,6 @@ export class GradientStoreWriter {
     private readonly written: number,
   ) {
     this.flags = new Uint8Array(layout.rows);
-    this.stored = allocateRows(layout, 0);
   }
 
   /**
@@ -82,15 +80,11 @@ export class GradientStoreWriter {
     }
     const order = this.orderById(examples);
     const ids = Int32Array.from(order, (position) => examples[position] ?? 0);
-    if (this.stored.length < ids.length * width) this.stored = allocateRows(this.layout, ids.length);
-    order.forEach((position, i) => {
-      const row = rows.subarray(position * width, (position + 1) * width);
-      encodeRow(this.layout, ids[i] ?? 0, row, this.stored.subarray(i * width, (i + 1) * width));
-    });
+    const encoded = encodeRows(this.layout, examples, rows);
     // A row about to be replaced counts as unwritten until its replacement is whole.
     const replaced = ids.filter((id) => this.flags[id] === 1);
     this.mark(replaced, 0);
-    this.writeRows(ids);
+    this.writeRows(ids, order, encoded);
     this.mark(ids, 1);
     this.rewritten += replaced.length + examples.length - ids.length;
   }
@@ -128,12 +122,15 @@ export class GradientStoreWriter {
     return order.filter((position, i) => id(position) !== id(order[i + 1]));
   }
 
-  /** Writes the encoded rows of `ids` (ascending), neighbors in one call. */
-  private writeRows(ids: Int32Array): void {
+  /** Writes the rows of `ids` (ascending), which lie at `positions` of `encoded`; neighbors in one call. */
+  private writeRows(ids: Int32Array, positions: Int32Array, encoded: Float32Array | Uint16Array): void {
     const width = rowWidth(this.layout);
     const file = path.join(this.directory, STORE_FILES.gradients);
-    forEachRun(ids, 1, (begin, end) => {
-      const bytes = bytesOf(this.stored.subarray(begin * width, end * width));
+    const together = (i: number) =>
+      ids[i] === (ids[i - 1] ?? 0) + 1 && positions[i] === (positions[i - 1] ?? 0) + 1;
+    forEachRun(ids.length, together, (begin, end) => {
+      const first = (positions[begin] ?? 0) * width;
+      const bytes = bytesOf(encoded.subarray(first, first + (end - begin) * width));
       writeFully(this.gradients, file, bytes, (ids[begin] ?? 0) * rowBytes(this.layout));
     });
   }
@@ -145,18 +142,23 @@ export class GradientStoreWriter {
       this.flags[id] = flag;
     }
     const file = path.join(this.directory, STORE_FILES.written);
-    forEachRun(ids, FLAG_GAP, (begin, end) => {
+    const together = (i: number) => (ids[i] ?? 0) - (ids[i - 1] ?? 0) <= FLAG_GAP;
+    forEachRun(ids.length, together, (begin, end) => {
       const first = ids[begin] ?? 0;
       writeFully(this.written, file, this.flags.subarray(first, (ids[end - 1] ?? 0) + 1), first);
     });
   }
 }
 
-/** Calls `visit(begin, end)` for each stretch of the ascending `ids` with steps of at most `gap`. */
-function forEachRun(ids: Int32Array, gap: number, visit: (begin: number, end: number) => void): void {
+/** Calls `visit(begin, end)` for each stretch of `count` things of which each belongs `together` with the one before. */
+function forEachRun(
+  count: number,
+  together: (i: number) => boolean,
+  visit: (begin: number, end: number) => void,
+): void {
   let begin = 0;
-  for (let end = 1; end <= ids.length; end++) {
-    if (end < ids.length && (ids[end] ?? 0) - (ids[end - 1] ?? 0) <= gap) continue;
+  for (let end = 1; end <= count; end++) {
+    if (end < count && together(end)) continue;
     visit(begin, end);
     begin = end;
   }

@@ -129,7 +129,7 @@ describe('a closed store', () => {
       damage(path.join(directory, name), 1);
       const reader = GradientStoreReader.open(directory);
       await expect(reader.verify()).rejects.toMatchObject({
-        tag: 'CorruptStoreError',
+        name: 'CorruptStoreError',
         path: path.join(directory, name),
         quantity: 'sha256',
       });
@@ -225,7 +225,7 @@ describe('a writer', () => {
       writer.write(Int32Array.of(2), markedRow(2, WIDTH));
     }).toThrow(
       expect.objectContaining({
-        tag: 'DiskWriteError',
+        name: 'DiskWriteError',
         path: path.join(writer.directory, 'gradients.bin'),
         bytes: 28,
         code: 'ENOSPC',
