@@ -196,7 +196,7 @@ describe('a writer', () => {
       writer.write(Int32Array.of(2, 3), rows);
     }).toThrow(
       expect.objectContaining({
-        tag: 'Float16OverflowError',
+        name: 'Float16OverflowError',
         layer: 'dense',
         example: 3,
         value: 70_000,
