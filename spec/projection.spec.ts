@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto';
+import { drawColumns } from '../kernels/random-matrix';
+import { layerProjection, projectedShape, resolveProjection } from '../lib/projection';
+
+const OPTIONS = resolveProjection({ projectionDim: 4, seed: 3 });
+
+it('draws both sides of a layer from its path as docs/format.md says', () => {
+  const digest = createHash('sha256').update('encoder.dense').digest();
+  const stream = [digest.readUInt32LE(0), digest.readUInt32LE(4)] as const;
+  const { left, right } = layerProjection({ path: 'encoder.dense', gradientShape: [9, 12] }, OPTIONS);
+  const columns = (count: number) => Array.from({ length: count }, (_, column) => column);
+  const key = { type: 'rademacher', seed: 3, stream } as const;
+  expect(left.transposed().dataSync()).toEqual(drawColumns({ ...key, side: 0 }, 4, columns(9)));
+  expect(right.transposed().dataSync()).toEqual(drawColumns({ ...key, side: 1 }, 4, columns(12)));
+  left.dispose();
+  right.dispose();
+});
+
+it('draws the same columns for an input whether or not a bias follows', () => {
+  const right = (inputs: number) =>
+    layerProjection({ path: 'dense', gradientShape: [9, inputs] }, OPTIONS).right;
+  const [without, withBias] = [right(12), right(13)];
+  expect(withBias.transposedPart(0, 12).dataSync()).toEqual(without.transposed().dataSync());
+  without.dispose();
+  withBias.dispose();
+});
+
+it.each([
+  [[9, 12], 4, [4, 4]],
+  [[3, 12], 4, [3, 4]],
+  [[9, 2], 4, [4, 2]],
+  [[9, 1], 4, [9, 1]],
+  [[40, 1], 4, [16, 1]],
+  [[9, 12], 'exact', [9, 12]],
+] as const)('a gradient %j at projectionDim %p is stored as %j', (shape, projectionDim, stored) => {
+  expect(projectedShape(shape, { ...OPTIONS, projectionDim })).toEqual(stored);
+});
