@@ -115,6 +115,28 @@ it('scores by the gradients themselves when nothing is projected: the first-orde
   model.dispose();
 });
 
+it('asks the model as it answers, not as it trains: dropout is off', async () => {
+  const withDropout: TrainingCase = {
+    ...denseCase,
+    build: () => {
+      const model = tf.sequential({
+        layers: [
+          tf.layers.dense({ units: 8, inputShape: [5], name: 'hidden' }),
+          tf.layers.dropout({ rate: 0.5 }),
+          tf.layers.dense({ units: 3, activation: 'softmax', name: 'head' }),
+        ],
+      });
+      model.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy' });
+      return model;
+    },
+  };
+  const { run, model, xs, ys } = await trainedRun(withDropout);
+  const attributor = await Attributor.open(run);
+  const query = example({ xs, ys }, 0);
+  expect(await attributor.trace(model, query)).toEqual(await attributor.trace(model, query));
+  await attributor.close();
+});
+
 it('tells of each example what the run was told', async () => {
   const examples: ExampleRecord[] = Array.from({ length: EXAMPLES }, (_, i) => ({
     label: i % 3,

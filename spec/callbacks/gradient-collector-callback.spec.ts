@@ -119,6 +119,28 @@ describe.each([denseCase, convolutionCase, sequenceCase])('training $name', (tra
   });
 });
 
+it('weights each example as training does: by its class', async () => {
+  const [plain, weighted] = [newPath(), newPath()];
+  const options = { epochs: 1, batchSize: EXAMPLES, shuffle: false };
+  const classWeight = { 0: 1, 1: 2.5, 2: 0.25 };
+  await train(denseCase, [new GradientCollectorCallback({ path: plain, index: false })], options);
+  const collector = new GradientCollectorCallback({ path: weighted, index: false });
+  await train(denseCase, [collector], { ...options, classWeight });
+  const { xs, ys } = denseCase.data(EXAMPLES);
+  const classes = tf.tidy(() => Array.from(ys.argMax(-1).dataSync()));
+  tf.dispose([xs, ys]);
+  const [before, after] = [plain, weighted].map((run) =>
+    GradientStoreReader.open(Run.open(run).storeDirectory()),
+  );
+  classes.forEach((label, example) => {
+    const weight = classWeight[label as 0 | 1 | 2];
+    const expected = before!.row(example).map((value) => value * weight);
+    expect(relativeError(after!.row(example), expected)).toBeLessThan(ROUNDING);
+  });
+  before!.close();
+  after!.close();
+});
+
 it('keeps a store for each epoch, and says which steps were whose', async () => {
   const run = newPath();
   await train(denseCase, [new GradientCollectorCallback({ path: run, index: false })], { epochs: 3 });
