@@ -18,6 +18,7 @@ import { describeAnswer, describeDetection, describeDiskUse, describeOverhead, h
 import { seededUniform } from './demo/seeded';
 import { accuracy, chooseDigits, readDigits } from './demo/test-digits';
 import { BATCH_SIZE, COLLECTOR_OPTIONS, train } from './demo/training';
+import { paragraph } from './terminal/layout';
 import { startProgress, type ProgressBar } from './terminal/progress-bar';
 
 const SEED = 20;
@@ -107,8 +108,10 @@ async function trainAndTell(
   const { backend, device, threads } = describeBackend();
   const wrong = data.labels.flipped.filter(Boolean).length;
   console.log(
-    `Training a small convolutional network on ${data.digits.length} handwritten digits, ${wrong} of them labelled wrong on purpose,\n` +
-      `for ${epochs} epochs on the ${backend} backend (${device}, ${threads} threads). Every digit's gradient is kept in ${path}.`,
+    paragraph(
+      `Training a small convolutional network on ${data.digits.length} handwritten digits, ${wrong} of them labelled wrong on purpose, ` +
+        `for ${epochs} epochs on the ${backend} backend (${device}, ${threads} threads). Every digit's gradient is kept in ${path}.`,
+    ),
   );
   let indexing: ProgressBar | undefined;
   const interrupted = await train(model, data.tensors, epochs, {
@@ -132,9 +135,11 @@ async function answerQuestions(
   console.log(`It reads ${(100 * accuracy(readings)).toFixed(1)} % of ${test.length} test digits right.`);
   console.log(heading('Which training digits taught it this?'));
   console.log(
-    "A score is the inner product of two gradients: the test digit's, of its loss against its true label, and the\n" +
-      "training digit's in the last epoch. Positive: training on it lowered the test digit's loss (it helped);\n" +
-      'negative: it raised it (it hurt).',
+    paragraph(
+      "A score is the inner product of two gradients: the test digit's, of its loss against its true label, and the " +
+        "training digit's in the last epoch. Positive: training on it lowered the test digit's loss (it helped); " +
+        'negative: it raised it (it hurt).',
+    ),
   );
   const chosen = chooseDigits(readings, QUESTIONS);
   const digits = chosen.map(({ index }) => test[index] as Digit);
@@ -166,8 +171,10 @@ async function findFlippedLabels(model: tf.LayersModel, data: Data, path: string
   ];
   console.log(heading('Which labels are wrong?'));
   console.log(
-    "Self-influence: the squared norm of a digit's own gradient. Opposing influence: minus its mean influence on\n" +
-      `the ${queries.length} test digits, each counted alike. How they rank the ${flipped.filter(Boolean).length} flipped labels among ${flipped.length}:`,
+    paragraph(
+      "Self-influence: the squared norm of a digit's own gradient. Opposing influence: minus its mean influence on " +
+        `the ${queries.length} test digits, each counted alike. How they rank the ${flipped.filter(Boolean).length} flipped labels among ${flipped.length}:`,
+    ),
   );
   console.log(describeDetection(rankings, flipped, INSPECTED));
 }

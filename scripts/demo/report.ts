@@ -2,7 +2,7 @@
 import Table from 'cli-table3';
 import colors from 'picocolors';
 import type { Trace, TracedExample } from '../../lib/attributor';
-import { cell, formatBytes, formatScore, sideBySide, type Cell } from '../terminal/layout';
+import { cell, formatBytes, formatScore, paragraph, sideBySide, type Cell } from '../terminal/layout';
 import { drawPicture, toPicture } from '../terminal/picture';
 import { areaUnderCurve, shareFound } from './detection';
 import type { Digit } from './digits';
@@ -91,8 +91,9 @@ export function describeDiskUse(path: string, bytes: ReadonlyMap<string, number>
 
 export function describeOverhead({ steps, repeats, plain, ratio }: Overhead): string {
   const percent = (value: number) => `${value >= 1 ? '+' : ''}${(100 * (value - 1)).toFixed(1)} %`;
-  return (
-    `A training step takes ${colors.bold(percent(ratio.median))} with the collector (quartiles ${percent(ratio.lowerQuartile)} and ${percent(ratio.upperQuartile)}; ` +
-    `${repeats} epochs of ${steps} steps each way, by turns; ${plain.median.toFixed(1)} ms a step without).`
+  return paragraph(
+    `A training step takes ${colors.bold(percent(ratio.median))} with the collector (quartiles ` +
+      `${percent(ratio.lowerQuartile)} and ${percent(ratio.upperQuartile)}; ${repeats} epochs of ${steps} steps ` +
+      `each way, by turns; ${plain.median.toFixed(1)} ms a step without it).`,
   );
 }

@@ -36,7 +36,7 @@ export function parseInputs(name: string, text: string): QueryInput[] {
   if (held.length > 1 && isJson(first.line)) {
     return held.map(({ line, where }) => toInput(parse(line, where), where));
   }
-  const document = parse(text, name);
+  const document = parse(text, held.length === 1 ? first.where : name);
   if (!Array.isArray(document)) return [toInput(document, first.where)];
   if (document.length === 0) throw new QueryInputError(name, EMPTY);
   return document.map((query, i) => toInput(query, `${name}, query ${i + 1}`));
@@ -72,9 +72,10 @@ function parse(text: string, where: string): unknown {
     return JSON.parse(text);
   } catch (cause) {
     const { message } = cause as Error;
+    // V8 does not always say where; a line is named only where it is known.
     const position = /position (\d+)/.exec(message)?.[1];
-    const line = text.slice(0, Number(position ?? text.length)).split('\n').length;
-    const at = where.includes(', line ') ? where : `${where}, line ${line}`;
+    const line = text.slice(0, Number(position)).split('\n').length;
+    const at = position === undefined || where.includes(', line ') ? where : `${where}, line ${line}`;
     // What follows is V8's own quotation of the text, which may be long.
     const reason = message.replace(/, (\.\.\.)?".*$/s, '').replace(/ \(line.*\)$/, '');
     throw new QueryInputError(at, `not JSON: ${reason}`, { cause });

@@ -4,7 +4,7 @@ import colors from 'picocolors';
 import type { Attributor, Trace, TracedExample } from '../../lib/attributor';
 import type { ExampleRecord } from '../../lib/run/example-records';
 import type { Sighting } from '../../lib/store/training-order';
-import { cell, formatScore, sideBySide, truncate, type Cell } from '../terminal/layout';
+import { cell, formatScore, paragraph, sideBySide, truncate, type Cell } from '../terminal/layout';
 import { drawPicture, toPicture } from '../terminal/picture';
 
 export interface ReportOptions {
@@ -25,8 +25,10 @@ export function describeSearch({ run, store, engine, engineReason }: Attributor)
   const share = (100 * attributed) / trained;
   const covered = attributed === trained ? '' : `; it covers ${share.toFixed(1)} % of the trained parameters`;
   return [
-    `${colors.bold(run.path)} is ${run.describe()}${covered}.`,
-    `Searched ${colors.bold(store)}, ${engine === 'exact' ? 'exactly' : 'through its HNSW index'}: ${engineReason}.`,
+    paragraph(`${colors.bold(run.path)} is ${run.describe()}${covered}.`),
+    paragraph(
+      `Searched ${colors.bold(store)}, ${engine === 'exact' ? 'exactly' : 'through its HNSW index'}: ${engineReason}.`,
+    ),
     `Scores: ${colors.green('positive')}, training on the example lowered the query's loss; ${colors.red('negative')}, it raised it.`,
   ].join('\n');
 }

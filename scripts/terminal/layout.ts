@@ -1,6 +1,8 @@
 /** Fits text into a terminal. */
 
-/** Columns where the terminal does not say, and at most as many as read well. */
+import { stripVTControlCharacters } from 'node:util';
+
+/** Columns where the terminal does not say, and of lines that read well. */
 const USUAL_COLUMNS = 100;
 
 /** Columns that lines on stdout may take. */
@@ -14,6 +16,23 @@ export function truncate(text: string, columns: number): string {
   const characters = Array.from(line);
   if (characters.length <= columns) return line;
   return `${characters.slice(0, Math.max(0, columns - 1)).join('')}…`;
+}
+
+/** `text` broken between words into lines that fit the terminal, and read well on a wide one. */
+export function paragraph(text: string): string {
+  const columns = Math.min(USUAL_COLUMNS, terminalColumns());
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1);
+    if (line === undefined || visibleLength(line) + 1 + visibleLength(word) > columns) lines.push(word);
+    else lines[lines.length - 1] = `${line} ${word}`;
+  }
+  return lines.join('\n');
+}
+
+/** Columns of a text that may hold styles. */
+function visibleLength(text: string): number {
+  return Array.from(stripVTControlCharacters(text)).length;
 }
 
 /** A score with its sign, to four digits. */

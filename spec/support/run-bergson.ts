@@ -1,4 +1,4 @@
-/** Runs the command line from its sources, in a process of its own. */
+/** Runs the command line and other scripts from their sources, each in a process of its own. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
@@ -12,8 +12,13 @@ export interface Finished {
 
 /** Runs `bergson` with `args`; `env` is added to the environment. */
 export function runBergson(args: readonly string[], env: NodeJS.ProcessEnv = {}): Finished {
+  return runScript('bergson.ts', args, env);
+}
+
+/** Runs a file of scripts/ with `args`; `env` is added to the environment. */
+export function runScript(name: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Finished {
   const hook = join(ROOT, 'spec', 'support', 'typescript-hook.cjs');
-  const script = join(ROOT, 'scripts', 'bergson.ts');
+  const script = join(ROOT, 'scripts', name);
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--require', hook, script, ...args], {
     env: { ...process.env, ...env },
     encoding: 'utf8',
