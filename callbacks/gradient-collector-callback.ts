@@ -4,6 +4,9 @@ import { findFit, reportsExampleIds, type Fit } from '../lib/capture/example-ids
 import { UnpreparedModelError } from '../lib/errors';
 import { RunRecorder, type RunOptions } from '../lib/run/run-recorder';
 
+/** Milliseconds, as tfjs's own `yieldEvery: 'auto'`. */
+const YIELD_EVERY = 125;
+
 /**
  * Captures every training example's gradient during `model.fit` and writes a run: per-epoch gradient stores,
  * the training order, the normalizer's state, the trained model and an index.
@@ -15,6 +18,7 @@ import { RunRecorder, type RunOptions } from '../lib/run/run-recorder';
  */
 export class GradientCollectorCallback extends tf.Callback {
   private recorder: RunRecorder | null = null;
+  private lastYield = 0;
 
   constructor(private readonly options: RunOptions) {
     super();
@@ -46,6 +50,7 @@ export class GradientCollectorCallback extends tf.Callback {
   /** @throws NonFiniteGradientError, Float16OverflowError, DiskWriteError */
   override async onBatchEnd(): Promise<void> {
     await this.recorder?.writeStep();
+    await this.yieldNow();
   }
 
   /** @throws DiskWriteError */
@@ -57,6 +62,13 @@ export class GradientCollectorCallback extends tf.Callback {
   override async onTrainEnd(): Promise<void> {
     await this.recorder?.finish();
     this.recorder = null;
+  }
+
+  /** Lets timers and signals through now and then, as `fit` itself does only for plain callback objects. */
+  private async yieldNow(): Promise<void> {
+    if (performance.now() - this.lastYield < YIELD_EVERY) return;
+    await tf.nextFrame();
+    this.lastYield = performance.now();
   }
 
   private findFit(): Fit {

@@ -22,7 +22,6 @@ export async function train(
   const progress = new TrainingProgress(steps, epochs);
   const interrupt = () => {
     // A second Ctrl-C finds no listener, and ends the process.
-    console.error('\nstopping after this step; Ctrl-C again to stop at once');
     model.stopTraining = true;
   };
   process.once('SIGINT', interrupt);

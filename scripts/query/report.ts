@@ -41,12 +41,13 @@ export function describeTrace({ title, record }: Question, trace: Trace, options
   return ['', heading, ...pictures(record, trace, options), tabulate(trace, options.columns)].join('\n');
 }
 
-/** When an example was seen: `step 412 (epoch 1)`, or the first and the last step of several. */
+/** When an example was seen: `step 412 (epoch 1)`, or of several steps how many, the first and the last. */
 export function describeSightings(seen: readonly Sighting[]): string {
   const [first, last] = [seen[0], seen.at(-1)];
   if (first === undefined || last === undefined) return '';
   if (seen.length === 1) return `step ${first.step} (epoch ${first.epoch})`;
-  return `${seen.length} times, steps ${first.step} (epoch ${first.epoch}) … ${last.step} (epoch ${last.epoch})`;
+  const epochs = first.epoch === last.epoch ? `epoch ${first.epoch}` : `epochs ${first.epoch}-${last.epoch}`;
+  return `${seen.length} steps, ${first.step} … ${last.step} (${epochs})`;
 }
 
 /** The query's picture and those of the ends, as many as fit side by side, or nothing if the records hold none. */

@@ -1,7 +1,7 @@
 /** Compiles Node addons, so that whoever looks sees either no addon or a whole one. */
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { SetupError } from '../../lib/errors';
+import { SetupError } from './errors';
 import { lastWords, runCommand } from './child-process';
 
 export interface AddonSources {

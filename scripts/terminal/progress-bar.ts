@@ -11,8 +11,9 @@ export interface ProgressBar {
 export function startProgress(label: string, total: number): ProgressBar {
   if (!process.stderr.isTTY) return { update: () => undefined, stop: () => undefined };
   const format = `${label} {bar} {percentage}% | {value}/{total} | {eta_formatted} left{note}`;
+  // Ctrl-C is for whoever started the bar: it would else end the process, or stop the bar alone.
   const bar = new SingleBar(
-    { format, stream: process.stderr, barsize: 30, hideCursor: true },
+    { format, stream: process.stderr, barsize: 30, gracefulExit: false },
     Presets.shades_classic,
   );
   bar.start(total, 0, { note: '' });

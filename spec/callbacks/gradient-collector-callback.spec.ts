@@ -215,6 +215,22 @@ it('leaves the count of tensors flat over 1,000 steps', async () => {
   expect(tf.memory().numTensors).toBe(before);
 });
 
+it('lets timers and signals through while it trains, so that a program can stop', async () => {
+  const model = prepareForGradientCollection(denseCase.build());
+  const { xs, ys } = denseCase.data(4000);
+  setTimeout(() => {
+    model.stopTraining = true;
+  }, 1);
+  const collector = new GradientCollectorCallback({ path: newPath(), index: false });
+  const { epoch } = await model.fit(xs, ys, {
+    batchSize: 1,
+    epochs: 1000,
+    verbose: 0,
+    callbacks: [collector],
+  });
+  expect(epoch).toEqual([0]);
+});
+
 it('works beside plain callback objects, which tfjs wraps', async () => {
   const run = newPath();
   const model = prepareForGradientCollection(denseCase.build());

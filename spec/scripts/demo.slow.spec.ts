@@ -60,7 +60,7 @@ describe('the demo', () => {
       expect(stdout).toMatch(/Searched epoch_1, (exactly|through its HNSW index): /);
       expect(stdout).toContain("positive, training on the example lowered the query's loss");
       expect(stdout).toMatch(/Training example 17, label \d/);
-      expect(stdout.match(/2 times, steps \d+ \(epoch 0\) … \d+ \(epoch 1\)/g)).toHaveLength(6);
+      expect(stdout.match(/2 steps, \d+ … \d+ \(epochs 0-1\)/g)).toHaveLength(6);
       expect(stdout).not.toContain('\u001b');
     });
 
