@@ -68,16 +68,16 @@ async function main(): Promise<void> {
   const data = prepareData(args.digits ?? DIGITS[backend] ?? TEST_DIGITS);
   const model = buildNetwork();
   if (await trainAndTell(model, data, args)) {
-    console.log(
-      `\nStopped early. ${args.path} is ${Run.open(args.path).describe()}; bergson query reads it.`,
-    );
+    console.log(paragraph(`Stopped early. ${args.path} is ${Run.open(args.path).describe()}.`));
+    tellWhatNext(args.path, ['--example 17']);
     process.exitCode = INTERRUPTED;
     return;
   }
   await answerQuestions(model, data, args.path);
   await findFlippedLabels(model, data, args.path);
   await tellCosts(data, args.path);
-  tellWhatNext(args.path);
+  tellWhatNext(args.path, ['--example 17', `--input ${queriesFile(args.path)} --row 0`]);
+  console.log('Numbers vary a little from run to run, because TensorFlow.js shuffles without a seed.');
 }
 
 /** Removes the run in `directory`, but nothing that is not a run. @throws RunExistsError */
@@ -192,12 +192,9 @@ async function tellCosts({ digits }: Data, path: string): Promise<void> {
   console.log(describeOverhead(await measureOverhead(tensors, BATCH_SIZE, TIMINGS, options)));
 }
 
-function tellWhatNext(path: string): void {
+function tellWhatNext(path: string, questions: readonly string[]): void {
   console.log(heading('Next'));
-  for (const options of ['--example 17', `--input ${queriesFile(path)} --row 0`]) {
-    console.log(colors.cyan(`  npx bergson query ${path} ${options}`));
-  }
-  console.log('Numbers vary a little from run to run, because TensorFlow.js shuffles without a seed.');
+  for (const question of questions) console.log(colors.cyan(`  npx bergson query ${path} ${question}`));
 }
 
 function queriesFile(run: string): string {

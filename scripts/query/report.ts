@@ -42,7 +42,7 @@ export function describeTrace({ title, record }: Question, trace: Trace, options
 }
 
 /** When an example was seen: `step 412 (epoch 1)`, or of several steps how many, the first and the last. */
-export function describeSightings(seen: readonly Sighting[]): string {
+function describeSightings(seen: readonly Sighting[]): string {
   const [first, last] = [seen[0], seen.at(-1)];
   if (first === undefined || last === undefined) return '';
   if (seen.length === 1) return `step ${first.step} (epoch ${first.epoch})`;
@@ -123,7 +123,7 @@ const CELL_PADDING = 3;
 const MINIMUM_NOTE = 12;
 
 /** A record in a few words: its label, and its text or what else it says. */
-export function summary(record: ExampleRecord): string {
+function summary(record: ExampleRecord): string {
   const label = record.label === undefined ? [] : [`label ${record.label}`];
   const rest = note(record);
   return [...label, ...(rest === '' ? [] : [rest])].join(', ');
