@@ -81,8 +81,7 @@ export class Attributor {
     query: Batch | (() => tf.Scalar),
     options: TraceOptions = {},
   ): Promise<Trace[]> {
-    const rows = this.queryRows(model, query);
-    return this.search(rows, options);
+    return this.search(await this.queryRows(model, query), options);
   }
 
   /** The training examples nearest to and farthest from rows of the run's own layout, each [width]. @throws KTooLargeError, RowShapeError */
@@ -114,21 +113,17 @@ export class Attributor {
    * rows of its stores: [width] for each example of a batch, or one for a loss.
    * @throws ModelMismatchError, NoGradientError
    */
-  queryRows(model: tf.LayersModel, query: Batch | (() => tf.Scalar)): Float32Array[] {
+  async queryRows(model: tf.LayersModel, query: Batch | (() => tf.Scalar)): Promise<Float32Array[]> {
     const normalizer = this.storedNormalizer();
     const collector = this.collectorFor(model, normalizer);
     try {
       const each = typeof query !== 'function';
       const { loss, gradients } = collector.run(each ? () => batchLoss(model, query) : query);
-      return tf.tidy(() => {
-        loss.dispose();
-        const batchSize = [...gradients.values()][0]?.shape[0];
-        if (batchSize === undefined) throw new NoGradientError('no attributed layer ran');
-        const rows = collector.rows(gradients, batchSize);
-        const values = each ? rows.mul(batchSize) : rows.sum(0, true);
-        tf.dispose([...gradients.values()]);
-        return split(values.dataSync<'float32'>(), rows.shape[1]);
-      });
+      loss.dispose();
+      const batchSize = [...gradients.values()][0]?.shape[0];
+      if (batchSize === undefined) throw new NoGradientError('no attributed layer ran');
+      const rows = split(await collector.rows(gradients, batchSize, each ? batchSize : 1), batchSize);
+      return each ? rows : [rows.reduce((sum, row) => sum.map((value, i) => value + (row[i] ?? NaN)))];
     } finally {
       collector.dispose();
       normalizer?.close();
@@ -178,6 +173,7 @@ function describeLayer({ path, gradientShape }: Pick<LayerRecord, 'path' | 'grad
   return `${path} [${gradientShape.join(', ')}]`;
 }
 
-function split(values: Float32Array, width: number): Float32Array[] {
-  return Array.from({ length: values.length / width }, (_, i) => values.slice(i * width, (i + 1) * width));
+function split(values: Float32Array, rows: number): Float32Array[] {
+  const width = values.length / rows;
+  return Array.from({ length: rows }, (_, i) => values.slice(i * width, (i + 1) * width));
 }

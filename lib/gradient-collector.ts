@@ -106,19 +106,26 @@ export class GradientCollector {
     return this.capture(body, { batchSize });
   }
 
-  /** The layers' gradients side by side, in the order of `columns`: float32 [N, width]. The caller disposes. */
-  rows(gradients: CollectedGradients, batchSize: number): tf.Tensor2D {
-    return tf.tidy(() =>
-      tf.concat2d(
-        this.columns.map(({ layer, width }) => {
-          // A layer that the loss did not depend on has gradient zero.
-          return (
-            gradients.get(layer)?.reshape<tf.Tensor2D>([batchSize, width]) ?? tf.zeros([batchSize, width])
-          );
-        }),
-        1,
-      ),
-    );
+  /**
+   * The layers' gradients of `batchSize` examples side by side, times `scale`: [batchSize, width] row-major, in the
+   * order of `columns`. Disposes the gradients.
+   */
+  async rows(gradients: CollectedGradients, batchSize: number, scale = 1): Promise<Float32Array> {
+    const { columns } = this;
+    const total = columns.reduce((sum, { width }) => sum + width, 0);
+    const rows = new Float32Array(batchSize * total);
+    let offset = 0;
+    for (const { layer, width } of columns) {
+      // A layer that the loss did not depend on has gradient zero.
+      const values = await gradients.get(layer)?.data<'float32'>();
+      for (let example = 0; values !== undefined && example < batchSize; example++) {
+        const [from, to] = [example * width, example * total + offset];
+        for (let i = 0; i < width; i++) rows[to + i] = scale * (values[from + i] ?? NaN);
+      }
+      offset += width;
+    }
+    tf.dispose([...gradients.values()]);
+    return rows;
   }
 
   /** Frees the projection matrices. */

@@ -158,7 +158,7 @@ async function answerQuestions(
 async function findFlippedLabels(model: tf.LayersModel, data: Data, path: string): Promise<void> {
   const { flipped } = data.labels;
   const attributor = await Attributor.open(path, { engine: 'exact' });
-  const queries = attributor.queryRows(model, data.testTensors);
+  const queries = await attributor.queryRows(model, data.testTensors);
   const { run } = attributor;
   await attributor.close();
   const last = run.stores.slice(-1);

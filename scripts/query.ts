@@ -167,18 +167,20 @@ async function fromInput(
   });
   await loadBackend();
   const compiled = await loadSavedModel(attributor.run);
-  return chosen.map((input) => {
+  const questions: Question[] = [];
+  for (const input of chosen) {
     const batch = toBatch(compiled, input);
-    const [row] = attributor.queryRows(compiled.model, batch);
+    const [row] = await attributor.queryRows(compiled.model, batch);
     tf.dispose([batch.xs, batch.ys]);
     if (row === undefined) throw new Error('internal: a batch of one query gave no row');
-    return {
+    questions.push({
       query: { input: input.where },
       title: `Query in ${input.where}`,
       record: recordOf(input.record),
       row,
-    };
-  });
+    });
+  }
+  return questions;
 }
 
 function recordOf(record: ExampleRecord): ExampleRecord | null {

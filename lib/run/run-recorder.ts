@@ -3,7 +3,11 @@ import fs from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { lossNames } from '../compiled-model';
 import { HnswUnavailableError } from '../errors';
-import { GradientCollector, type GradientCollectorOptions } from '../gradient-collector';
+import {
+  GradientCollector,
+  type CollectedGradients,
+  type GradientCollectorOptions,
+} from '../gradient-collector';
 import { AdamNormalizer } from '../normalizers/adam';
 import { saveNormalizer } from '../normalizers/normalizer';
 import { buildIndex } from '../search/open-index';
@@ -41,7 +45,7 @@ export interface RunOptions extends Pick<
 /** Rows of a step that has run, not yet written. */
 interface PendingStep {
   readonly ids: Int32Array;
-  readonly rows: tf.Tensor2D;
+  readonly gradients: CollectedGradients;
 }
 
 export class RunRecorder {
@@ -86,22 +90,17 @@ export class RunRecorder {
   /** Runs one training step, and keeps its rows until `writeStep`. */
   captureStep<T>(ids: Int32Array, step: () => T): T {
     const { result, gradients } = this.collector.surround(step, ids.length);
-    // `fit` differentiates the mean over the batch; undone here, once for all layers.
-    const rows = tf.keep(
-      tf.tidy(() => this.collector.rows(gradients, ids.length).mul<tf.Tensor2D>(ids.length)),
-    );
-    tf.dispose([...gradients.values()]);
-    this.pending = { ids, rows };
+    this.pending = { ids, gradients };
     return result;
   }
 
   /** @throws NonFiniteGradientError, Float16OverflowError, DiskWriteError */
   async writeStep(): Promise<void> {
     if (this.pending === null) return;
-    const { ids, rows } = this.pending;
+    const { ids, gradients } = this.pending;
     this.pending = null;
-    const values = (await rows.data()) as Float32Array;
-    rows.dispose();
+    // `fit` differentiates the mean over the batch.
+    const values = await this.collector.rows(gradients, ids.length, ids.length);
     this.writer.writeStep(ids, values);
   }
 
@@ -125,7 +124,7 @@ export class RunRecorder {
 
   /** Stops and leaves the run as a kill would. */
   abort(): void {
-    this.pending?.rows.dispose();
+    tf.dispose([...(this.pending?.gradients.values() ?? [])]);
     this.pending = null;
     this.writer.abort();
     this.collector.dispose();
