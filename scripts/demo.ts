@@ -1,5 +1,4 @@
 /** `npm run demo`: trains on digits of which a tenth is labelled wrong, and asks which of them taught the model what. */
-import colors from 'picocolors';
 import { existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import yargs from 'yargs';
@@ -20,6 +19,7 @@ import { accuracy, chooseDigits, readDigits } from './demo/test-digits';
 import { BATCH_SIZE, COLLECTOR_OPTIONS, train } from './demo/training';
 import { paragraph } from './terminal/layout';
 import { startProgress, type ProgressBar } from './terminal/progress-bar';
+import { colors } from './terminal/colors';
 
 const SEED = 20;
 /** Of the random order: with the seed that chose the flipped labels it would list them first or last. */

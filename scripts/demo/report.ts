@@ -1,6 +1,5 @@
 /** Prints what the demo finds. */
 import Table from 'cli-table3';
-import colors from 'picocolors';
 import type { Trace, TracedExample } from '../../lib/attributor';
 import { cell, formatBytes, formatScore, paragraph, sideBySide, type Cell } from '../terminal/layout';
 import { drawPicture, toPicture } from '../terminal/picture';
@@ -9,6 +8,7 @@ import type { Digit } from './digits';
 import type { Overhead } from './overhead';
 import { smallPicture } from './records';
 import type { Reading } from './test-digits';
+import { colors } from '../terminal/colors';
 
 /** Columns of a picture and of what is said below it. */
 const BLOCK = 12;

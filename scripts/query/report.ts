@@ -1,11 +1,11 @@
 /** Prints traces for people. */
 import Table from 'cli-table3';
-import colors from 'picocolors';
 import type { Attributor, Trace, TracedExample } from '../../lib/attributor';
 import type { ExampleRecord } from '../../lib/run/example-records';
 import type { Sighting } from '../../lib/store/training-order';
 import { cell, formatScore, paragraph, sideBySide, truncate, type Cell } from '../terminal/layout';
 import { drawPicture, toPicture } from '../terminal/picture';
+import { colors } from '../terminal/colors';
 
 export interface ReportOptions {
   /** Columns of the terminal. */
