@@ -1,0 +1,48 @@
+/** The native addon, if it is built and TensorFlow runs on this processor. The only file that loads it. */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+
+interface Addon {
+  /** Those this processor has, the fastest first; that one is used unless another is chosen. */
+  readonly instructionSets: readonly string[];
+  useInstructionSet(name: string): boolean;
+}
+
+/** The part of tfjs-node's backend that native operations need. */
+export interface NativeBackend {
+  readonly isUsingGpuDevice: boolean;
+  executeSingleOutput(op: string, attributes: [], inputs: tf.Tensor[]): tf.Tensor;
+}
+
+/** Where `bergson setup` puts the addon, whether this runs from the sources or from dist/. */
+export function addonFile(): string {
+  let root = __dirname;
+  while (!existsSync(join(root, 'package.json'))) root = dirname(root);
+  return join(root, 'build', 'bergson.node');
+}
+
+let loaded: Addon | string | undefined;
+
+/** The addon, or why it does not serve, in words. Registers its operations with TensorFlow when first called. */
+export function nativeAddon(): Addon | string {
+  if (tf.getBackend() !== 'tensorflow') return `the ${tf.getBackend()} backend has no native operations`;
+  if ((tf.backend() as unknown as NativeBackend).isUsingGpuDevice) return 'TensorFlow runs on a GPU';
+  loaded ??= load(addonFile());
+  return loaded;
+}
+
+/** The backend to call native operations on, or null where plain ones serve. */
+export function nativeBackend(): NativeBackend | null {
+  return typeof nativeAddon() === 'string' ? null : (tf.backend() as unknown as NativeBackend);
+}
+
+function load(file: string): Addon | string {
+  if (!existsSync(file)) return 'the native addon is not built';
+  try {
+    return createRequire(__filename)(file) as Addon;
+  } catch (error) {
+    return `the native addon does not load: ${(error as Error).message}`;
+  }
+}

@@ -1,0 +1,80 @@
+// Threads that outlive the calls they serve: starting some for each call costs more than most calls.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace bergson {
+
+class ThreadPool {
+ public:
+  // Never destroyed: its threads may still wait on it while the process ends.
+  static ThreadPool& instance() {
+    static ThreadPool* pool = new ThreadPool;
+    return *pool;
+  }
+
+  // Calls `task` with 0 to `tasks` - 1, on the calling thread and up to `threads` - 1 others; returns when all are
+  // done. Which thread takes which task depends on timing, so a task's result must not depend on its thread.
+  void run(std::size_t tasks, std::size_t threads, const std::function<void(std::size_t)>& task) {
+    // Two JavaScript threads may call at the same time; the second does its work by itself.
+    std::unique_lock<std::mutex> turn(turn_, std::defer_lock);
+    if (threads < 2 || tasks < 2 || !turn.try_lock()) {
+      for (std::size_t i = 0; i < tasks; i++) task(i);
+      return;
+    }
+    Job job{task, tasks, {0}};
+    const std::size_t helpers = (threads < tasks ? threads : tasks) - 1;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      for (; started_ < helpers; started_++) std::thread([this] { serve(); }).detach();
+      job_ = &job;
+      places_ = helpers;
+    }
+    for (std::size_t i = 0; i < helpers; i++) wake_.notify_one();
+    job.drain();
+    std::unique_lock<std::mutex> lock(mutex_);
+    places_ = 0;
+    job_ = nullptr;
+    done_.wait(lock, [this] { return active_ == 0; });
+  }
+
+ private:
+  struct Job {
+    const std::function<void(std::size_t)>& task;
+    const std::size_t tasks;
+    std::atomic<std::size_t> next;
+
+    void drain() {
+      for (std::size_t i; (i = next.fetch_add(1)) < tasks;) task(i);
+    }
+  };
+
+  void serve() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    for (;;) {
+      wake_.wait(lock, [this] { return places_ > 0; });
+      places_--;
+      active_++;
+      Job* job = job_;
+      lock.unlock();
+      job->drain();
+      lock.lock();
+      if (--active_ == 0) done_.notify_one();
+    }
+  }
+
+  std::mutex turn_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable done_;
+  Job* job_ = nullptr;
+  std::size_t places_ = 0;
+  std::size_t active_ = 0;
+  std::size_t started_ = 0;
+};
+
+}  // namespace bergson

@@ -1,0 +1,35 @@
+// AVX2 and FMA: four rows by two vectors fill the sixteen registers without spilling.
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include "tiles.h"
+
+// Enabled for this part of the file alone, so that no inline function of a header is compiled with it and then
+// chosen by the linker for every processor.
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#endif
+
+namespace bergson {
+namespace {
+#include "tiles.inc"
+#include "vectors-x86.inc"
+
+void multiply(const Product& p) { multiply_with<Ymm, Ymm, 4>(p); }
+}  // namespace
+}  // namespace bergson
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+namespace bergson {
+static bool supported() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+const InstructionSet kAvx2 = {"avx2", supported, multiply};
+}  // namespace bergson
+#endif

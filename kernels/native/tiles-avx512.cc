@@ -1,0 +1,47 @@
+// AVX-512: eight rows by one or two vectors; up to eight columns take AVX2's vectors, which are no wider than that.
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include "tiles.h"
+
+// As in tiles-avx2.cc.
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx2,fma")
+#endif
+
+namespace bergson {
+namespace {
+#include "tiles.inc"
+#include "vectors-x86.inc"
+
+struct Zmm {
+  using V = __m512;
+  using Mask = __mmask16;
+  static constexpr std::size_t kWidth = 16;
+  static V zero() { return _mm512_setzero_ps(); }
+  static V load(const float* from) { return _mm512_loadu_ps(from); }
+  static void store(float* to, V value) { _mm512_storeu_ps(to, value); }
+  static Mask first(std::size_t count) { return static_cast<Mask>((1u << count) - 1); }
+  static V load_first(const float* from, Mask mask) { return _mm512_maskz_loadu_ps(mask, from); }
+  static void store_first(float* to, Mask mask, V value) { _mm512_mask_storeu_ps(to, mask, value); }
+  static V multiply_add(float a, V b, V sum) { return _mm512_fmadd_ps(_mm512_set1_ps(a), b, sum); }
+};
+
+void multiply(const Product& p) { multiply_with<Zmm, Ymm, 8>(p); }
+}  // namespace
+}  // namespace bergson
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+namespace bergson {
+static bool supported() { return __builtin_cpu_supports("avx512f") && kAvx2.supported(); }
+const InstructionSet kAvx512 = {"avx512", supported, multiply};
+}  // namespace bergson
+#endif

@@ -1,0 +1,32 @@
+// What every processor has: four floats in a vector of x86-64's or ARM64's baseline.
+#include <cstring>
+
+#include "tiles.h"
+
+namespace bergson {
+namespace {
+#include "tiles.inc"
+
+struct Four {
+  typedef float V __attribute__((vector_size(16)));
+  using Mask = std::size_t;
+  static constexpr std::size_t kWidth = 4;
+  static V zero() { return V{}; }
+  static V load(const float* from) { return load_first(from, kWidth); }
+  static void store(float* to, V value) { store_first(to, kWidth, value); }
+  static Mask first(std::size_t count) { return count; }
+  static V load_first(const float* from, Mask count) {
+    V value{};
+    std::memcpy(&value, from, count * sizeof(float));
+    return value;
+  }
+  static void store_first(float* to, Mask count, V value) { std::memcpy(to, &value, count * sizeof(float)); }
+  static V multiply_add(float a, V b, V sum) { return sum + a * b; }
+};
+
+bool supported() { return true; }
+void multiply(const Product& p) { multiply_with<Four, Four, 4>(p); }
+}  // namespace
+
+const InstructionSet kBaseline = {"baseline", supported, multiply};
+}  // namespace bergson

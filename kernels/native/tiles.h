@@ -1,0 +1,34 @@
+// Matrix products with a thin right-hand side, for one instruction set each.
+#pragma once
+#include <cstddef>
+
+namespace bergson {
+
+// C [m, n] = A B, or C + A B where `accumulate`; float32, row by row in memory, `stride` floats a row.
+struct Product {
+  // A is stored as [k, m] rather than [m, k].
+  bool transposed;
+  bool accumulate;
+  std::size_t m, n, k;
+  const float* a;
+  std::size_t a_stride;
+  const float* b;
+  std::size_t b_stride;
+  float* c;
+  std::size_t c_stride;
+};
+
+// Each element is summed over k in order, whatever m and n are: how work is divided over rows does not show.
+struct InstructionSet {
+  const char* name;
+  bool (*supported)();
+  void (*multiply)(const Product&);
+};
+
+extern const InstructionSet kBaseline;
+#if defined(__x86_64__)
+extern const InstructionSet kAvx2;
+extern const InstructionSet kAvx512;
+#endif
+
+}  // namespace bergson
