@@ -2,6 +2,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { drawColumns, type RandomMatrixKey } from './random-matrix';
 
+/** A matrix of up to so many columns is drawn once and kept, 4 MB at 16 rows, rather than in parts for each batch. */
+const WHOLE_COLUMNS = 1 << 16;
+
 export class ProjectionMatrix {
   private cached: tf.Tensor2D | null = null;
   private readonly parts = new Map<number, tf.Tensor2D>();
@@ -38,11 +41,11 @@ export class ProjectionMatrix {
   }
 
   /**
-   * The columns of R named by `ids` (int32 [n]), as float32 [n, rows]; nothing else is drawn, so that a
-   * vocabulary's whole matrix never exists. The caller disposes.
+   * The columns of R named by `ids` (int32 [n]), as float32 [n, rows]. Of a wide matrix nothing else is drawn, so
+   * that a large vocabulary's never exists whole. The caller disposes.
    */
   gather(ids: tf.Tensor1D): tf.Tensor2D {
-    if (this.cached !== null || this.isIdentity) return tf.gather(this.transposed(), ids);
+    if (this.columns <= WHOLE_COLUMNS || this.isIdentity) return tf.gather(this.transposed(), ids);
     return this.draw(ids.dataSync());
   }
 

@@ -5,7 +5,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { TappedCall } from './capture/taps';
-import { projectFactors, projectScaledFactors, type LayerProjection } from './layers/factors';
+import { projectGradients, projectScaledGradients, type LayerProjection } from './layers/factors';
 import { gradientScale, type Normalizer } from './normalizers/normalizer';
 
 /**
@@ -20,7 +20,7 @@ export function exampleGradients(
 ): tf.Tensor3D {
   return tf.tidy(() => {
     const factors = attributed.adapter.factors(attributed.layer, saved, outputGradient, includeBias);
-    if (normalizer === null) return projectFactors(factors, projection);
-    return projectScaledFactors(factors, gradientScale(normalizer, attributed), projection);
+    if (normalizer === null) return projectGradients(factors, projection);
+    return projectScaledGradients(factors, gradientScale(normalizer, attributed), projection);
   });
 }

@@ -9,8 +9,8 @@ import type { ProjectionMatrix } from '../../kernels/projection-matrix';
 export interface Activations {
   /** I: the inputs of the linear map, a bias not counted. */
   readonly inputs: number;
-  /** A Rᵀ for the first I columns of the right matrix: [N, S, q]. */
-  project(right: ProjectionMatrix): tf.Tensor3D;
+  /** A Rᵀ for the first I columns of the right matrix, [N, S, q], as far as it needs more than one product. */
+  project(right: ProjectionMatrix): Projected;
   /** A itself, [N, S, I]. */
   materialize(): tf.Tensor3D;
   /** The activations of examples `first` to `first + count`. */
@@ -22,6 +22,12 @@ export interface Activations {
   scaleOutputGradients(outputGradients: tf.Tensor3D, scale: tf.Tensor2D): tf.Tensor3D | null;
 }
 
+/** Projected activations, `activations` times `right`; null: they are what they should be. */
+export interface Projected {
+  readonly activations: tf.Tensor3D;
+  readonly right: tf.Tensor2D | null;
+}
+
 /** A as a plain tensor [N, S, I]. */
 export class DenseActivations implements Activations {
   constructor(private readonly values: tf.Tensor3D) {}
@@ -30,8 +36,8 @@ export class DenseActivations implements Activations {
     return this.values.shape[2];
   }
 
-  project(right: ProjectionMatrix): tf.Tensor3D {
-    return tf.matMul(this.values, right.transposedPart(0, this.inputs));
+  project(right: ProjectionMatrix): Projected {
+    return { activations: this.values, right: right.transposedPart(0, this.inputs) };
   }
 
   materialize(): tf.Tensor3D {
@@ -55,8 +61,9 @@ export class OneHotActivations implements Activations {
     readonly inputs: number,
   ) {}
 
-  project(right: ProjectionMatrix): tf.Tensor3D {
-    return right.gather(this.ids.flatten()).reshape([...this.ids.shape, right.rows]);
+  project(right: ProjectionMatrix): Projected {
+    const columns = right.gather(this.ids.flatten());
+    return { activations: columns.reshape([...this.ids.shape, right.rows]), right: null };
   }
 
   materialize(): tf.Tensor3D {

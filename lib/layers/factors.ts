@@ -1,6 +1,7 @@
 /** The two factors of a linear map's per-example gradients, G_n = sum_s d_ns a_nsᵀ, and what they are made into. */
 import * as tf from '@tensorflow/tfjs';
 import { contractPositions, projectFeatures, projectOutputs } from '../../kernels/project';
+import { projectPositions } from '../../kernels/project-factors';
 import type { ProjectionMatrix } from '../../kernels/projection-matrix';
 import type { Activations } from './activations';
 
@@ -19,21 +20,29 @@ export interface LayerProjection {
   readonly right: ProjectionMatrix;
 }
 
-/**
- * L G_n Rᵀ for every example, [N, p, q], without forming G_n. Runs inside the caller's `tf.tidy`.
- *
- * Of the two orders, D Lᵀ before the sum over positions or L after it, the one with fewer multiplications.
- */
-export function projectFactors(factors: Factors, { left, right }: LayerProjection): tf.Tensor3D {
-  const { activations: inputs, outputGradients, bias } = factors;
-  if (inputs === null) return asColumn(projectFeatures(sumPositions(outputGradients), left));
-  const activations = right.isIdentity ? inputsWithBias(inputs, bias) : projectInputs(inputs, bias, right); // [N, S, q]
-  const [, positions, outputs] = outputGradients.shape;
-  const [p, q] = [left.rows, right.rows];
-  const before = positions * p * (outputs + q);
-  const after = outputs * q * (positions + p);
-  if (before < after) return contractPositions(projectFeatures(outputGradients, left), activations);
-  return projectOutputs(contractPositions(outputGradients, activations), left);
+/** Right sides that are kept whole are still multiplied by the identity up to this many inputs: one operation less. */
+const SMALL_SIDE = 64;
+
+/** L G_n Rᵀ for every example, [N, p, q], without forming G_n. Runs inside the caller's `tf.tidy`. */
+export function projectGradients(factors: Factors, { left, right }: LayerProjection): tf.Tensor3D {
+  const { activations, outputGradients, bias } = factors;
+  if (activations === null) {
+    const vectors = sumPositions(outputGradients);
+    return asColumn(left.isIdentity ? vectors : tf.matMul(vectors, left.transposed()));
+  }
+  const leftMatrix = left.isIdentity ? null : left.transposed();
+  if (right.isIdentity && right.columns > SMALL_SIDE) {
+    const whole = inputsWithBias(activations, bias);
+    return projectPositions({
+      activations: whole,
+      right: null,
+      biasRow: null,
+      outputGradients,
+      left: leftMatrix,
+    });
+  }
+  const biasRow = bias ? right.transposedPart(right.columns - 1, right.columns) : null;
+  return projectPositions({ ...activations.project(right), biasRow, outputGradients, left: leftMatrix });
 }
 
 /** G_n for every example, [N, O, I]. Runs inside the caller's `tf.tidy`. */
@@ -49,14 +58,14 @@ const SCALED_BLOCK = 1 << 22;
  * L (G_n ∘ scale) Rᵀ for every example, [N, p, q], with `scale` [O, I]. G_n is formed for a block of examples
  * at a time. Runs inside the caller's `tf.tidy`.
  */
-export function projectScaledFactors(
+export function projectScaledGradients(
   factors: Factors,
   scale: tf.Tensor2D,
   projection: LayerProjection,
 ): tf.Tensor3D {
   const { activations, outputGradients, bias } = factors;
   const scaled = activations?.scaleOutputGradients(outputGradients, scale) ?? null;
-  if (scaled !== null) return projectFactors({ activations, outputGradients: scaled, bias }, projection);
+  if (scaled !== null) return projectGradients({ activations, outputGradients: scaled, bias }, projection);
   const batchSize = outputGradients.shape[0];
   const count = Math.max(1, Math.floor(SCALED_BLOCK / scale.size));
   const blocks: tf.Tensor3D[] = [];
@@ -84,17 +93,13 @@ function inputsWithBias(activations: Activations, bias: boolean): tf.Tensor3D {
   return tf.concat([inputs, tf.ones<tf.Rank.R3>([n, s, 1])], 2);
 }
 
-function projectInputs(activations: Activations, bias: boolean, right: ProjectionMatrix): tf.Tensor3D {
-  const projected = activations.project(right);
-  return bias ? projected.add(right.transposedPart(right.columns - 1, right.columns)) : projected;
+/** [N, S, O] -> [N, O]. */
+function sumPositions(x: tf.Tensor3D): tf.Tensor2D {
+  const [n, positions, outputs] = x.shape;
+  return positions === 1 ? x.reshape([n, outputs]) : x.sum(1);
 }
 
-/** [N, S, O] -> [N, 1, O]. */
-function sumPositions(x: tf.Tensor3D): tf.Tensor3D {
-  return x.shape[1] === 1 ? x : x.sum(1, true);
-}
-
-/** [N, 1, O] -> [N, O, 1]. */
-function asColumn(x: tf.Tensor3D): tf.Tensor3D {
-  return x.reshape([x.shape[0], x.shape[2], 1]);
+/** [N, O] -> [N, O, 1]. */
+function asColumn(x: tf.Tensor2D): tf.Tensor3D {
+  return x.expandDims(2);
 }

@@ -1,7 +1,7 @@
 /** The activations of a convolution: at each output position, the patch of the input under the kernel. */
 import * as tf from '@tensorflow/tfjs';
 import type { ProjectionMatrix } from '../../kernels/projection-matrix';
-import type { Activations } from './activations';
+import type { Activations, Projected } from './activations';
 
 /** A two-dimensional convolution's geometry, channels last. */
 export interface ConvolutionGeometry {
@@ -24,13 +24,13 @@ export class PatchActivations implements Activations {
     return height * width * this.input.shape[3];
   }
 
-  project(right: ProjectionMatrix): tf.Tensor3D {
+  project(right: ProjectionMatrix): Projected {
     const { kernelSize, strides, dilations, padding } = this.geometry;
     const filters = right
       .transposedPart(0, this.inputs)
       .reshape<tf.Tensor4D>([...kernelSize, this.input.shape[3], right.rows]);
     const projected = tf.conv2d(this.input, filters, strides, padding, 'NHWC', dilations);
-    return flattenPositions(projected);
+    return { activations: flattenPositions(projected), right: null };
   }
 
   /** One strided slice of the padded input for each of the kernel's offsets. */

@@ -1,14 +1,12 @@
 /** `bergson doctor`: what runs, what does not, and how to mend that. */
-import { isatty } from 'node:tty';
-import { createColors, isColorSupported } from 'picocolors';
+import * as tf from '@tensorflow/tfjs';
 import type { CommandModule } from 'yargs';
 import { type BackendDescription, describeBackend, loadBackend } from '../../lib/backend';
+import { nativeAddon } from '../../kernels/native';
 import { hnswlibBuiltFor, instructionSet } from '../setup/hnswlib';
 import { HNSWLIB_PACKAGE, packageDirectory } from '../setup/packages';
 import { probeHnswlib } from '../setup/probe';
-
-// By itself, picocolors also colours what a CI job writes to a file.
-const colors = createColors(isColorSupported && isatty(process.stdout.fd));
+import { colors } from '../terminal/colors';
 
 /** What `bergson doctor --json` prints. */
 interface Diagnosis {
@@ -35,18 +33,20 @@ export const doctorCommand: CommandModule<object, { json?: boolean }> = {
     await loadBackend();
     const diagnosis: Diagnosis = {
       backend: describeBackend(),
-      projection: PROJECTION,
+      projection: examineProjection(),
       hnswlib: await examineHnswlib(),
     };
     console.log(json === true ? JSON.stringify(diagnosis, undefined, 2) : format(diagnosis));
   },
 };
 
-const PROJECTION: Finding = {
-  ok: true,
-  detail: 'no native addon is built; the TypeScript projection serves, with the same results',
-  mend: null,
-};
+function examineProjection(): Finding {
+  const addon = nativeAddon();
+  if (typeof addon !== 'string')
+    return { ok: true, detail: `native (${addon.instructionSets[0] ?? ''})`, mend: null };
+  const mend = tf.getBackend() === 'tensorflow' ? 'bergson setup' : null;
+  return { ok: mend === null, detail: `plain operations, with the same results: ${addon}`, mend };
+}
 
 async function examineHnswlib(): Promise<Finding> {
   const directory = packageDirectory(HNSWLIB_PACKAGE);

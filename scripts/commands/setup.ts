@@ -1,6 +1,7 @@
 /** `bergson setup`: makes the native parts work. */
 import type { CommandModule } from 'yargs';
 import { stamp } from '../setup/outcome';
+import { setUpProjection } from '../setup/projection';
 import { setUpSearch } from '../setup/search';
 import { setUpTensorflow } from '../setup/tensorflow';
 
@@ -31,7 +32,8 @@ export const setupCommand: CommandModule<object, SetupArguments> = {
       console.error(line);
     };
     // One waits for the network while the other compiles.
-    const outcomes = await Promise.all([setUpTensorflow({ gpu, wheel }, report), setUpSearch(report)]);
+    const parts = [setUpTensorflow({ gpu, wheel }, report), setUpSearch(report), setUpProjection(report)];
+    const outcomes = await Promise.all(parts);
     stamp(outcomes);
     if (json === true) {
       console.log(JSON.stringify(outcomes.map(({ part, ready, detail }) => ({ part, ready, detail }))));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { packageRoot } from './packages';
 
 export interface Outcome {
-  readonly part: 'tensorflow' | 'hnswlib';
+  readonly part: 'tensorflow' | 'hnswlib' | 'projection';
   readonly ready: boolean;
   /** What works, or why not and how to mend it. */
   readonly detail: string;
