@@ -15,8 +15,8 @@
 
 namespace bergson {
 namespace {
-#include "tiles.inc"
-#include "vectors-x86.inc"
+#include "tiles-generic.h"
+#include "vectors-x86.h"
 
 void multiply(const Product& p) { multiply_with<Ymm, Ymm, 4>(p); }
 }  // namespace

@@ -14,8 +14,8 @@
 
 namespace bergson {
 namespace {
-#include "tiles.inc"
-#include "vectors-x86.inc"
+#include "tiles-generic.h"
+#include "vectors-x86.h"
 
 struct Zmm {
   using V = __m512;

@@ -5,7 +5,7 @@
 
 namespace bergson {
 namespace {
-#include "tiles.inc"
+#include "tiles-generic.h"
 
 struct Four {
   typedef float V __attribute__((vector_size(16)));

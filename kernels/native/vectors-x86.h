@@ -1,4 +1,4 @@
-// Eight floats in an AVX2 register, for tiles.inc. Included like that file.
+// Eight floats in an AVX2 register, for tiles-generic.h. Included like that file.
 struct Ymm {
   using V = __m256;
   using Mask = __m256i;
