@@ -1,15 +1,10 @@
 /** Per-example gradients of `tf.layers.conv1d` and `tf.layers.conv2d`: a linear map of the patches under the kernel. */
 import * as tf from '@tensorflow/tfjs';
-import { kernelMatrix } from './gradient-matrix';
+import { kernelLayer, type KernelLayer } from './kernel-layer';
 import type { LayerGradient } from './layer-gradient';
 import { flattenPositions, PatchActivations, type ConvolutionGeometry } from './patch-activations';
-import { tapPreActivation, type ActivatedLayer } from './pre-activation';
-import { trainedVariables, type Weight } from './weight';
 
-interface ConvolutionLayer extends ActivatedLayer {
-  readonly kernel: NonNullable<Weight>;
-  readonly bias: Weight;
-  readonly useBias: boolean;
+interface ConvolutionLayer extends KernelLayer {
   readonly kernelSize: number[];
   readonly strides: number[];
   readonly dilationRate: number | number[];
@@ -26,19 +21,7 @@ function convolutionGradient(className: string, rank: 1 | 2): LayerGradient<Conv
   return {
     className,
 
-    weights: (layer, includeBias) => trainedVariables(layer, [layer.kernel, includeBias ? layer.bias : null]),
-
-    asMatrix: (_layer, [kernel, bias]) => kernelMatrix(kernel as tf.Tensor, bias),
-
-    forward: (layer, call, inputs, kwargs, tap) =>
-      tapPreActivation(
-        layer,
-        call,
-        inputs,
-        kwargs,
-        (output) => tap(output, [inputs]),
-        rank === 2 ? () => linearMap(layer, inputs) : undefined,
-      ),
+    ...kernelLayer(rank === 2 ? linearMap : undefined),
 
     factors: (layer, [input], outputGradient, includeBias) => ({
       activations: new PatchActivations(asImage(layer, input as tf.Tensor), geometry(layer)),

@@ -73,6 +73,9 @@ describeLayerGradient('Conv2D', [
     conv2d({ filters: 4, kernelSize: 3, strides: [2, 3], padding: 'same', activation: 'sigmoid' }),
   ]),
   stack('dilated', [8, 7, 2], () => [conv2d({ filters: 3, kernelSize: [2, 3], dilationRate: 2 })], true),
+  stack('channels first', [2, 5, 6], () => [
+    conv2d({ filters: 3, kernelSize: [3, 2], activation: 'elu', dataFormat: 'channelsFirst' }),
+  ]),
   stack('one position', [3, 3, 2], () => [conv2d({ filters: 3, kernelSize: 3 })]),
 ]);
 
