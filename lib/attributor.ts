@@ -2,8 +2,7 @@
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { batchLoss, type Batch } from './compiled-model';
-import { ModelMismatchError, NoGradientError } from './errors';
-import { findAttributedLayers } from './capture/attributed-layers';
+import { ModelMismatchError, NoGradientError, UnknownLayerError } from './errors';
 import { GradientCollector } from './gradient-collector';
 import { StoredNormalizer } from './normalizers/normalizer';
 import type { ExampleRecord } from './run/example-records';
@@ -143,22 +142,16 @@ export class Attributor {
   private collectorFor(model: tf.LayersModel, normalizer: StoredNormalizer | null): GradientCollector {
     const { layers, projection, includeBias } = this.run.manifest;
     const expected = layers.map(describeLayer);
-    const known = new Set(layers.map(({ path }) => path));
-    const found = findAttributedLayers(model, { includeBias })
-      .filter(({ path }) => known.has(path))
-      .map(describeLayer);
+    const paths = layers.map(({ path }) => path);
+    const options = { ...projection, includeBias, layers: paths, normalizer, lossReduction: 'sum' } as const;
+    const collector = matchLayers(expected, () => new GradientCollector(model, options));
+    const found = collector.layers.map(describeLayer);
     if (expected.join() !== found.join()) {
       const missing = expected.filter((layer) => !found.includes(layer));
-      throw new ModelMismatchError('layers', missing.join(', '), found.join(', ') || 'none of them');
+      throw new ModelMismatchError('layers', missing.join(', '), found.join(', '));
     }
     this.checkWeights(model);
-    return new GradientCollector(model, {
-      ...projection,
-      includeBias,
-      layers: [...known],
-      normalizer,
-      lossReduction: 'sum',
-    });
+    return collector;
   }
 
   private checkWeights(model: tf.LayersModel): void {
@@ -166,6 +159,16 @@ export class Attributor {
     if (weightsDigest === null || this.otherWeights) return;
     const digest = digestWeights(model);
     if (digest !== weightsDigest) throw new ModelMismatchError('weights', weightsDigest, digest);
+  }
+}
+
+/** Runs `collect`; layers that the model does not have mean that it is not the run's. */
+function matchLayers(expected: readonly string[], collect: () => GradientCollector): GradientCollector {
+  try {
+    return collect();
+  } catch (cause) {
+    if (!(cause instanceof UnknownLayerError)) throw cause;
+    throw new ModelMismatchError('layers', expected.join(', '), cause.known.join(', '), { cause });
   }
 }
 

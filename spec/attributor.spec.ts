@@ -137,6 +137,31 @@ it('asks the model as it answers, not as it trains: dropout is off', async () =>
   await attributor.close();
 });
 
+it('answers from a run that left layers without an adapter out', async () => {
+  const recurrent: TrainingCase = {
+    ...denseCase,
+    build: () => {
+      const model = tf.sequential({
+        layers: [
+          tf.layers.gru({ units: 4, inputShape: [3, 2], name: 'gru' }),
+          tf.layers.dense({ units: 3, activation: 'softmax', name: 'head' }),
+        ],
+      });
+      model.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy' });
+      return model;
+    },
+    data: (examples) => ({
+      xs: tf.randomNormal([examples, 3, 2], 0, 1, 'float32', 31),
+      ys: denseCase.data(examples).ys,
+    }),
+  };
+  const { run, model, xs, ys } = await trainedRun(recurrent, { layers: ['head'] });
+  const attributor = await Attributor.open(run);
+  const [trace] = await attributor.trace(model, example({ xs, ys }, 3), { k: 4, unitNorm: true });
+  expect(trace?.highest.slice(0, 2).map((hit) => hit.example)).toEqual(expect.arrayContaining([3, 11]));
+  await attributor.close();
+});
+
 it('tells of each example what the run was told', async () => {
   const examples: ExampleRecord[] = Array.from({ length: EXAMPLES }, (_, i) => ({
     label: i % 3,

@@ -37,9 +37,11 @@ export class ModelMismatchError extends BergsonError {
     readonly what: string,
     readonly expected: string,
     readonly found: string,
+    options?: { cause?: unknown },
   ) {
     super(
       `the run was made with ${what} ${expected}, and this model has ${found}; open the run with its own model`,
+      options,
     );
   }
 }
