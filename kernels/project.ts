@@ -1,13 +1,6 @@
-/**
- * The projection's tensor operations in plain tfjs ops: the definition that native kernels must agree with.
- */
+/** Steps of the projection in plain tfjs operations. All run inside the caller's `tf.tidy`. */
 import * as tf from '@tensorflow/tfjs';
 import type { ProjectionMatrix } from './projection-matrix';
-
-/** x Rᵀ over the last axis: [N, S, columns] -> [N, S, rows]. */
-export function projectFeatures(x: tf.Tensor3D, matrix: ProjectionMatrix): tf.Tensor3D {
-  return matrix.isIdentity ? x : tf.matMul(x, matrix.transposed());
-}
 
 /**
  * Sum over positions of outer products: [N, S, p] and [N, S, q] -> [N, p, q]. With one position an elementwise
@@ -19,8 +12,12 @@ export function contractPositions(left: tf.Tensor3D, right: tf.Tensor3D): tf.Ten
   return tf.matMul(left, right, true, false);
 }
 
-/** L H_n over the first axis of a matrix: [N, columns, q] -> [N, rows, q]. */
-export function projectOutputs(halfway: tf.Tensor3D, left: ProjectionMatrix): tf.Tensor3D {
-  if (left.isIdentity) return halfway;
-  return tf.matMul(left.transposed(), halfway, true, false);
+/** L G_n Rᵀ of explicit gradients: [N, O, I] -> [N, p, q]. */
+export function projectGradient(
+  gradient: tf.Tensor3D,
+  left: ProjectionMatrix,
+  right: ProjectionMatrix,
+): tf.Tensor3D {
+  const halfway: tf.Tensor3D = right.isIdentity ? gradient : tf.matMul(gradient, right.transposed()); // [N, O, q]
+  return left.isIdentity ? halfway : tf.matMul(left.transposed(), halfway, true, false);
 }

@@ -1,6 +1,6 @@
 /** The two factors of a linear map's per-example gradients, G_n = sum_s d_ns a_nsᵀ, and what they are made into. */
 import * as tf from '@tensorflow/tfjs';
-import { contractPositions, projectFeatures, projectOutputs } from '../../kernels/project';
+import { contractPositions, projectGradient } from '../../kernels/project';
 import { projectPositions } from '../../kernels/project-factors';
 import type { ProjectionMatrix } from '../../kernels/projection-matrix';
 import type { Activations } from './activations';
@@ -79,7 +79,7 @@ export function projectScaledGradients(
           bias,
         };
         const gradient = perExampleGradient(block).mul<tf.Tensor3D>(scale);
-        return projectOutputs(projectFeatures(gradient, projection.right), projection.left);
+        return projectGradient(gradient, projection.left, projection.right);
       }),
     );
   }

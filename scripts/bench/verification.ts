@@ -1,7 +1,7 @@
 /** Checks the collector's gradients before they are timed. */
 import * as tf from '@tensorflow/tfjs';
 import { GradientCollector } from '../../callbacks';
-import { projectFeatures, projectOutputs } from '../../kernels/project';
+import { projectGradient } from '../../kernels/project';
 import { batchLoss } from '../../lib/compiled-model';
 import { layerProjection } from '../../lib/projection';
 import { disposeBenchModel, type BenchModel } from './models';
@@ -27,7 +27,7 @@ export function verifyGradients(bench: BenchModel): void {
       const { left, right } = layerProjection(layer, collector.projection);
       const own = layer.weights.map((weight) => grads[weight.name] ?? tf.zerosLike(weight));
       const whole = layer.adapter.asMatrix(layer.layer, own).expandDims<tf.Tensor3D>(0);
-      const expected = projectOutputs(projectFeatures(whole, right), left);
+      const expected = projectGradient(whole, left, right);
       const found = gradients.get(layer.path)?.sum(0, true) ?? tf.zerosLike(expected);
       const error = found.sub(expected).abs().max().div(expected.abs().max()).dataSync()[0] ?? NaN;
       left.dispose();

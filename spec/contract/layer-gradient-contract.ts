@@ -1,6 +1,6 @@
 /** What every layer adapter must do, run over each by its spec. */
 import * as tf from '@tensorflow/tfjs';
-import { projectFeatures, projectOutputs } from '../../kernels/project';
+import { projectGradient } from '../../kernels/project';
 import type { AttributedLayer } from '../../lib/capture/attributed-layers';
 import { GradientCollector, type GradientCollectorOptions } from '../../lib/gradient-collector';
 import { layerProjection } from '../../lib/projection';
@@ -94,7 +94,7 @@ export function describeLayerGradient(className: string, cases: readonly LayerGr
               batchSize,
               ...layer.gradientShape,
             ]);
-            return projectOutputs(projectFeatures(gradients, right), left).arraySync().map(flat);
+            return projectGradient(gradients, left, right).arraySync().map(flat);
           });
           left.dispose();
           right.dispose();
@@ -120,7 +120,7 @@ export function describeLayerGradient(className: string, cases: readonly LayerGr
               ...layer.gradientShape,
             ]);
             const normalized = gradients.div<tf.Tensor3D>(secondMoments(layer).sqrt().add(epsilon));
-            return projectOutputs(projectFeatures(normalized, right), left).arraySync().map(flat);
+            return projectGradient(normalized, left, right).arraySync().map(flat);
           });
           left.dispose();
           right.dispose();
