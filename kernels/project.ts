@@ -12,12 +12,16 @@ export function contractPositions(left: tf.Tensor3D, right: tf.Tensor3D): tf.Ten
   return tf.matMul(left, right, true, false);
 }
 
-/** L G_n Rᵀ of explicit gradients: [N, O, I] -> [N, p, q]. */
+/** L G_n Rᵀ of explicit gradients: [N, O, I] -> [N, p, q]. Vectors, [N, O, 1], have only a left side. */
 export function projectGradient(
   gradient: tf.Tensor3D,
   left: ProjectionMatrix,
   right: ProjectionMatrix,
 ): tf.Tensor3D {
+  const [n, outputs, inputs] = gradient.shape;
+  if (inputs === 1 && !left.isIdentity) {
+    return tf.matMul(gradient.reshape<tf.Tensor2D>([n, outputs]), left.transposed()).expandDims(2);
+  }
   const halfway: tf.Tensor3D = right.isIdentity ? gradient : tf.matMul(gradient, right.transposed()); // [N, O, q]
   return left.isIdentity ? halfway : tf.matMul(left.transposed(), halfway, true, false);
 }

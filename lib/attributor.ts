@@ -145,7 +145,7 @@ export class Attributor {
     const paths = layers.map(({ path }) => path);
     const options = { ...projection, includeBias, layers: paths, normalizer, lossReduction: 'sum' } as const;
     const collector = matchLayers(expected, () => new GradientCollector(model, options));
-    const found = collector.layers.map(describeLayer);
+    const found = collector.parts.map(describeLayer);
     if (expected.join() !== found.join()) {
       const missing = expected.filter((layer) => !found.includes(layer));
       throw new ModelMismatchError('layers', missing.join(', '), found.join(', '));

@@ -1,11 +1,11 @@
 /** The engine below the callback: per-example gradients of any backward pass through a model. */
 import * as tf from '@tensorflow/tfjs';
-import { findAttributedLayers, type AttributedLayer } from './capture/attributed-layers';
+import { findAttributedLayers, type AttributedLayer, type AttributedPart } from './capture/attributed-layers';
 import { BackwardPass } from './capture/backward-pass';
-import { withTaps, type TappedCall } from './capture/taps';
+import { withTaps } from './capture/taps';
 import { NoGradientError } from './errors';
 import { exampleGradients } from './example-row';
-import type { LayerProjection } from './layers/factors';
+import type { Factors, LayerProjection } from './layers/factors';
 import './layers/standard';
 import { trainableVariables } from './layers/weight';
 import type { Normalizer } from './normalizers/normalizer';
@@ -25,7 +25,7 @@ export interface GradientCollectorOptions extends Partial<ProjectionOptions> {
   readonly lossReduction?: 'mean' | 'sum';
 }
 
-/** Receives one layer's per-example gradients [N, p, q]; they are disposed when it returns. */
+/** Receives the per-example gradients [N, p, q] of one part of a layer; they are disposed when it returns. */
 export type GradientClosure = (path: string, gradients: tf.Tensor3D) => void;
 
 /** How many of a model's trained parameters are attributed. */
@@ -34,7 +34,7 @@ export interface Coverage {
   readonly trained: number;
 }
 
-/** Per-example gradients by layer path, each float32 [N, p, q]; whoever receives them disposes. */
+/** Per-example gradients by path of layer or part, each float32 [N, p, q]; whoever receives them disposes. */
 export type CollectedGradients = Map<string, tf.Tensor3D>;
 
 /**
@@ -47,11 +47,13 @@ export type CollectedGradients = Map<string, tf.Tensor3D>;
  */
 export class GradientCollector {
   readonly layers: readonly AttributedLayer[];
+  /** The layers' gradient matrices, in the order of a row. */
+  readonly parts: readonly AttributedPart[];
   readonly projection: ProjectionOptions;
   readonly includeBias: boolean;
   private readonly normalizer: Normalizer | null;
   private readonly meanLoss: boolean;
-  private readonly matrices: ReadonlyMap<AttributedLayer, LayerProjection>;
+  private readonly matrices: ReadonlyMap<AttributedPart, LayerProjection>;
 
   /** @throws UnsupportedLayerError, UnknownLayerError, InvalidOptionError */
   constructor(
@@ -63,18 +65,19 @@ export class GradientCollector {
     this.normalizer = options.normalizer ?? null;
     this.meanLoss = (options.lossReduction ?? 'mean') === 'mean';
     this.layers = findAttributedLayers(model, { layers: options.layers, includeBias: this.includeBias });
-    this.matrices = new Map(this.layers.map((layer) => [layer, layerProjection(layer, this.projection)]));
+    this.parts = this.layers.flatMap(({ parts }) => parts);
+    this.matrices = new Map(this.parts.map((part) => [part, layerProjection(part, this.projection)]));
   }
 
   /** How many of the model's trained parameters are attributed. */
   get coverage(): Coverage {
-    const attributed = this.layers.flatMap(({ weights }) => weights);
+    const attributed = this.parts.flatMap(({ weights }) => weights);
     return { attributed: countElements(attributed), trained: countElements(trainableVariables(this.model)) };
   }
 
-  /** Each layer's width in a row, in the order of a row. */
+  /** Each part's width in a row, in the order of a row. */
   get columns(): { layer: string; width: number }[] {
-    return this.layers.map(({ path, gradientShape }) => {
+    return this.parts.map(({ path, gradientShape }) => {
       const [p, q] = projectedShape(gradientShape, this.projection);
       return { layer: path, width: p * q };
     });
@@ -142,7 +145,7 @@ export class GradientCollector {
   ): { result: T; gradients: CollectedGradients } {
     const collected: CollectedGradients = new Map();
     const pass = new BackwardPass({
-      gradientsOf: (call) => this.gradientsOf(call),
+      gradientsOf: (part, factors) => this.gradientsOf(part, factors),
       deferred: this.normalizer !== null,
       meanLoss: this.meanLoss,
       batchSize,
@@ -166,10 +169,10 @@ export class GradientCollector {
     }
   }
 
-  private gradientsOf(call: TappedCall): tf.Tensor3D {
-    const matrices = this.matrices.get(call.attributed);
-    if (matrices === undefined) throw new Error(`internal: no projection for layer ${call.attributed.path}`);
-    return exampleGradients(call, matrices, this.normalizer, this.includeBias);
+  private gradientsOf(part: AttributedPart, factors: Factors[]): tf.Tensor3D {
+    const matrices = this.matrices.get(part);
+    if (matrices === undefined) throw new Error(`internal: no projection for ${part.path}`);
+    return exampleGradients(factors, part, matrices, this.normalizer);
   }
 }
 

@@ -7,7 +7,7 @@ export {
   type TraceOptions,
 } from './attributor';
 export { loadBackend } from './backend';
-export type { AttributedLayer } from './capture/attributed-layers';
+export type { AttributedLayer, AttributedPart } from './capture/attributed-layers';
 export type { Batch } from './compiled-model';
 export * from './errors';
 export {
@@ -19,8 +19,15 @@ export {
 } from './gradient-collector';
 export { applyHostFixes } from './host-fixes';
 export { DenseActivations, OneHotActivations, type Activations } from './layers/activations';
-export type { Factors } from './layers/factors';
-export { registerLayerGradient, type LayerGradient, type Tap } from './layers/layer-gradient';
+export type { ExplicitGradient, Factors, LinearFactors } from './layers/factors';
+export {
+  registerLayerGradient,
+  type FactorsOf,
+  type GradientPart,
+  type LayerContext,
+  type LayerGradient,
+  type Tap,
+} from './layers/layer-gradient';
 export { sparseCrossEntropy } from './losses';
 export { AdamNormalizer } from './normalizers/adam';
 export type { Normalizer } from './normalizers/normalizer';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { ProjectionMatrix } from '../kernels/projection-matrix';
 import type { ProjectionType } from '../kernels/random-matrix';
 import { InvalidOptionError } from './errors';
-import type { AttributedLayer } from './capture/attributed-layers';
+import type { AttributedPart } from './capture/attributed-layers';
 import type { LayerProjection } from './layers/factors';
 
 export interface ProjectionOptions {
@@ -42,9 +42,9 @@ export function projectedShape(
   return [Math.min(projectionDim, outputs), Math.min(projectionDim, inputs)];
 }
 
-/** The matrices of one layer; the same for the same path, options and shape in every process. */
+/** The matrices of one part; the same for the same path, options and shape in every process. */
 export function layerProjection(
-  { path, gradientShape }: Pick<AttributedLayer, 'path' | 'gradientShape'>,
+  { path, gradientShape }: Pick<AttributedPart, 'path' | 'gradientShape'>,
   options: ProjectionOptions,
 ): LayerProjection {
   const digest = createHash('sha256').update(path).digest();

@@ -75,7 +75,7 @@ it('names layers in nested models and custom layers by path, and gives a batch-o
   const { gradients } = collector.run(() => batchLoss(model, { xs, ys }));
   const loss = (of: tf.LayersModel, [x, y]: tf.Tensor[]) =>
     batchLoss(of, { xs: x as tf.Tensor, ys: y as tf.Tensor });
-  const expected = batchOfOneGradients(model, collector.layers, loss, [xs, ys]);
+  const expected = batchOfOneGradients(model, collector.parts, loss, [xs, ys]);
   for (const path of PATHS) {
     const values = gradients.get(path)?.arraySync() ?? [];
     values.forEach((gradient, example) => {

@@ -5,6 +5,7 @@ import {
   attributableClasses,
   findLayerGradient,
   type Layer,
+  type GradientPart,
   type LayerGradient,
 } from '../layers/layer-gradient';
 import { trainableVariables } from '../layers/weight';
@@ -15,14 +16,23 @@ export interface AttributedLayer {
   readonly path: string;
   readonly layer: Layer;
   readonly adapter: LayerGradient;
-  /** The weights its gradient covers, the bias last. */
-  readonly weights: readonly tf.Variable[];
-  /** [O, I] of its gradient. */
+  readonly includeBias: boolean;
+  /** Its gradient matrices, but for those left out. */
+  readonly parts: readonly AttributedPart[];
+}
+
+/** One gradient matrix of a layer, with columns of its own in a row. */
+export interface AttributedPart extends GradientPart {
+  /** The layer's path and, if the layer has several parts, the part's name. */
+  readonly path: string;
+  /** Its place among the parts of the layer's adapter. */
+  readonly index: number;
+  /** [O, I] of the gradient. */
   readonly gradientShape: readonly [outputs: number, inputs: number];
 }
 
 export interface LayerSelection {
-  /** Paths, each selecting the layer it names and all layers inside it. Default: every layer with trained weights. */
+  /** Paths, each selecting the layer or the part it names and all layers inside it. Default: every layer with trained weights. */
   readonly layers?: readonly string[] | undefined;
   readonly includeBias: boolean;
 }
@@ -37,39 +47,65 @@ interface FoundLayer {
 
 /**
  * The layers of `model` to attribute, in the model's order.
- * @throws UnsupportedLayerError naming every selected layer with trained weights but no adapter.
+ * @throws UnsupportedLayerError naming every selected layer with trained weights but no adapter that covers them.
  * @throws UnknownLayerError if a path selects nothing.
  */
-export function findAttributedLayers(model: tf.LayersModel, selection: LayerSelection): AttributedLayer[] {
-  const found = findTrainedLayers(model);
-  const selected = select(found, selection.layers);
-  const unsupported = selected.filter(({ adapter }) => adapter === undefined);
+export function findAttributedLayers(
+  model: tf.LayersModel,
+  { layers: paths, includeBias }: LayerSelection,
+): AttributedLayer[] {
+  const found = findTrainedLayers(model).map((each) => ({ ...each, parts: partsOf(each, includeBias) }));
+  if (paths !== undefined) checkPaths(paths, found);
+  const selected = found.flatMap((each) => {
+    if (paths === undefined || paths.some((path) => isInside(each.path, path))) return [each];
+    const parts = each.parts?.filter((part) => paths.includes(part.path)) ?? [];
+    return parts.length === 0 ? [] : [{ ...each, parts }];
+  });
+  const unsupported = selected.filter(({ parts }) => parts === null);
   if (unsupported.length > 0) {
     throw new UnsupportedLayerError(
       unsupported.map(({ path, layer }) => ({ path, className: layer.getClassName() })),
       attributableClasses(),
     );
   }
-  return selected.flatMap(({ path, layer, adapter }) => {
-    const weights = adapter?.weights(layer, selection.includeBias) ?? [];
-    if (adapter === undefined || weights.length === 0) return [];
-    const gradientShape = tf.tidy(() => adapter.asMatrix(layer, weights).shape);
-    return [{ path, layer, adapter, weights, gradientShape }];
+  return selected.flatMap(({ path, layer, adapter, parts }) => {
+    if (adapter === undefined || parts === null || parts.length === 0) return [];
+    return [{ path, layer, adapter, includeBias, parts }];
   });
 }
 
-function select(found: FoundLayer[], paths: readonly string[] | undefined): FoundLayer[] {
-  if (paths === undefined) return found;
-  const chooses = (path: string, layer: FoundLayer) =>
-    layer.path === path || layer.path.startsWith(`${path}.`);
-  const unknown = paths.filter((path) => !found.some((layer) => chooses(path, layer)));
-  if (unknown.length > 0) {
-    throw new UnknownLayerError(
-      unknown,
-      found.map(({ path }) => path),
-    );
-  }
-  return found.filter((layer) => paths.some((path) => chooses(path, layer)));
+/** The parts of a layer whose weights are trained; null if it has no adapter, or one by which a part is trained by half. */
+function partsOf(
+  { path, layer, adapter, trained }: FoundLayer,
+  includeBias: boolean,
+): AttributedPart[] | null {
+  if (adapter === undefined) return null;
+  const isTrained = (weight: tf.Variable) => trained.includes(weight);
+  const parts = adapter
+    .parts(layer, includeBias)
+    .map((part, index) => ({ ...part, index }))
+    .filter(({ weights }) => weights.some(isTrained));
+  if (!parts.every(({ weights }) => weights.every(isTrained))) return null;
+  return parts.map((part) => ({
+    ...part,
+    path: part.name === '' ? path : `${path}.${part.name}`,
+    gradientShape: tf.tidy(() => part.asMatrix([...part.weights]).shape),
+  }));
+}
+
+/** Whether the layer at `path` is the one at `selected`, or inside it. */
+function isInside(path: string, selected: string): boolean {
+  return path === selected || path.startsWith(`${selected}.`);
+}
+
+/** @throws UnknownLayerError naming the paths that select nothing. */
+function checkPaths(
+  paths: readonly string[],
+  found: readonly (FoundLayer & { parts: AttributedPart[] | null })[],
+): void {
+  const known = found.flatMap(({ path, parts }) => [path, ...(parts ?? []).map((part) => part.path)]);
+  const unknown = paths.filter((selected) => !known.some((path) => isInside(path, selected)));
+  if (unknown.length > 0) throw new UnknownLayerError(unknown, [...new Set(known)]);
 }
 
 /** Every layer of `model` that itself holds weights the model trains, each once, in the model's order. */

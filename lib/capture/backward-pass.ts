@@ -1,28 +1,32 @@
-/** What one backward pass yields: taps in, each layer's per-example gradients out. */
+/** What one backward pass yields: taps in, each part's per-example gradients out. */
 import * as tf from '@tensorflow/tfjs';
 import { BatchAxisError } from '../errors';
-import type { AttributedLayer } from './attributed-layers';
+import type { Factors } from '../layers/factors';
+import type { AttributedLayer, AttributedPart } from './attributed-layers';
 import type { TapListener, TappedCall } from './taps';
 
 export interface BackwardPassOptions {
-  /** Makes one call's gradients [N, p, q]; the pass disposes them or gives them away. */
-  readonly gradientsOf: (call: TappedCall) => tf.Tensor3D;
-  /** Whether to make gradients only at `finish`, from copies of what the taps saw, since they need what follows. */
+  /** Makes a part's gradients [N, p, q] of the factors of all its calls; the pass disposes them or gives them away. */
+  readonly gradientsOf: (part: AttributedPart, factors: Factors[]) => tf.Tensor3D;
+  /** Whether to make gradients only at `finish`, from factors kept until then, since they need what follows. */
   readonly deferred: boolean;
-  /** Receives a layer's gradients, summed over its calls and scaled, as soon as they are whole. */
-  readonly onGradients: (layer: AttributedLayer, gradients: tf.Tensor3D) => void;
+  /** Receives a part's gradients, over all calls of its layer and scaled, as soon as they are whole. */
+  readonly onGradients: (part: AttributedPart, gradients: tf.Tensor3D) => void;
   /** N, if known beforehand; otherwise the first tap's. */
   readonly batchSize?: number;
   /** Whether the differentiated loss is a mean over the batch, so that gradients are multiplied by N. */
   readonly meanLoss: boolean;
 }
 
-/** One backward pass. A layer called k times taps k times; its gradients are whole when all have come, or at `finish`. */
+/** What one tap contributes to each of its adapter's parts. */
+type Contribution = readonly (Factors | null)[];
+
+/** One backward pass. A layer may tap many times; its gradients are whole when all taps are reached, or at `finish`. */
 export class BackwardPass implements TapListener {
   batchSize: number | undefined;
   private readonly outstanding = new Map<AttributedLayer, number>();
-  private readonly sums = new Map<AttributedLayer, tf.Tensor3D>();
-  private readonly held: TappedCall[] = [];
+  /** Contributions that wait for further ones, their tensors kept. */
+  private readonly held = new Map<AttributedLayer, Contribution[]>();
 
   constructor(private readonly options: BackwardPassOptions) {
     this.batchSize = options.batchSize;
@@ -34,61 +38,68 @@ export class BackwardPass implements TapListener {
 
   onBackward(call: TappedCall): void {
     this.checkBatchAxis(call);
-    if (this.options.deferred) {
-      const outputGradient = tf.keep(call.outputGradient.clone());
-      const saved = call.saved.map((tensor) => tf.keep(tensor.clone()));
-      this.held.push({ attributed: call.attributed, saved, outputGradient });
-      return;
-    }
-    this.add(call);
-    const { attributed } = call;
+    const { attributed, saved, outputGradient, factorsOf } = call;
     const outstanding = (this.outstanding.get(attributed) ?? 0) - 1;
     this.outstanding.set(attributed, outstanding);
-    if (outstanding === 0) this.giveAway(attributed);
+    const whole = outstanding === 0 && !this.options.deferred;
+    if (whole && !this.held.has(attributed)) {
+      tf.tidy(() => {
+        this.giveAway(attributed, [factorsOf(saved, outputGradient)]);
+      });
+      return;
+    }
+    this.hold(call);
+    if (whole) this.release(attributed);
   }
 
   /** Hands over what has not been: deferred gradients, and those of layers of which a call did not reach the loss. */
   finish(): void {
-    for (const call of this.held.splice(0)) {
-      this.add(call);
-      disposeCall(call);
-    }
-    for (const attributed of [...this.sums.keys()]) this.giveAway(attributed);
+    for (const attributed of [...this.held.keys()]) this.release(attributed);
   }
 
   /** Frees what is held. Harmless after `finish`. */
   dispose(): void {
-    this.held.splice(0).forEach(disposeCall);
-    for (const sum of this.sums.values()) sum.dispose();
-    this.sums.clear();
+    tf.dispose([...this.held.values()] as unknown as tf.TensorContainer);
+    this.held.clear();
   }
 
-  private add(call: TappedCall): void {
-    const { attributed } = call;
-    const gradients = this.options.gradientsOf(call);
-    const sum = this.sums.get(attributed);
-    this.sums.set(attributed, tf.keep(sum === undefined ? gradients : tf.add(sum, gradients)));
-    if (sum === undefined) return;
-    sum.dispose();
+  private hold({ attributed, saved, outputGradient, factorsOf }: TappedCall): void {
+    const contribution = tf.tidy(() => {
+      const kept = saved.map((tensor) => tensor.clone());
+      return factorsOf(kept, outputGradient.clone()) as unknown as tf.TensorContainer;
+    });
+    for (const tensor of tf.tensor_util.getTensorsInContainer(contribution)) tf.keep(tensor);
+    const contributions = this.held.get(attributed) ?? [];
+    contributions.push(contribution as unknown as Contribution);
+    this.held.set(attributed, contributions);
+  }
+
+  private release(attributed: AttributedLayer): void {
+    const contributions = this.held.get(attributed) ?? [];
+    this.giveAway(attributed, contributions);
+    this.held.delete(attributed);
+    tf.dispose(contributions as unknown as tf.TensorContainer);
+  }
+
+  private giveAway({ parts }: AttributedLayer, contributions: readonly Contribution[]): void {
+    for (const part of parts) {
+      const factors = contributions.flatMap((contribution) => contribution[part.index] ?? []);
+      if (factors.length > 0) this.options.onGradients(part, this.gradients(part, factors));
+    }
+  }
+
+  /** The caller disposes. */
+  private gradients(part: AttributedPart, factors: Factors[]): tf.Tensor3D {
+    const gradients = this.options.gradientsOf(part, factors);
+    const scale = this.options.meanLoss ? gradients.shape[0] : 1;
+    if (scale === 1) return tf.keep(gradients);
+    const scaled = tf.keep(tf.mul<tf.Tensor3D>(gradients, scale));
     gradients.dispose();
-  }
-
-  private giveAway(attributed: AttributedLayer): void {
-    const sum = this.sums.get(attributed);
-    if (sum === undefined) return;
-    this.sums.delete(attributed);
-    const scale = this.options.meanLoss ? sum.shape[0] : 1;
-    const gradients = scale === 1 ? sum : tf.keep(tf.mul<tf.Tensor3D>(sum, scale));
-    if (gradients !== sum) sum.dispose();
-    this.options.onGradients(attributed, gradients);
+    return scaled;
   }
 
   private checkBatchAxis({ attributed, outputGradient: { shape } }: TappedCall): void {
     this.batchSize ??= shape[0];
     if (shape[0] !== this.batchSize) throw new BatchAxisError(attributed.path, shape, this.batchSize);
   }
-}
-
-function disposeCall({ saved, outputGradient }: TappedCall): void {
-  tf.dispose([saved, outputGradient]);
 }

@@ -4,19 +4,23 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { UntappableLayerError } from '../errors';
-import type { LayerCall, Tap } from '../layers/layer-gradient';
+import type { CallArguments, FactorsOf, Layer, LayerCall, Tap } from '../layers/layer-gradient';
 import type { AttributedLayer } from './attributed-layers';
 
-/** What reached a tap, once for each call of the layer. Both belong to the backward pass: clone what must stay. */
+/** What reached a tap. The tensors belong to the backward pass: clone what must stay. */
 export interface TappedCall {
   readonly attributed: AttributedLayer;
   readonly saved: tf.Tensor[];
   /** The loss's gradient at the tapped output, [N, ...]. */
   readonly outputGradient: tf.Tensor;
+  readonly factorsOf: FactorsOf;
 }
 
+/** `call` as a layer class has it. */
+type Call = (this: Layer, inputs: tf.Tensor | tf.Tensor[], kwargs: CallArguments) => tf.Tensor | tf.Tensor[];
+
 export interface TapListener {
-  /** A layer has run forward, with a tap on its output. */
+  /** A layer runs forward and has put on a tap. */
   onForward(attributed: AttributedLayer): void;
   /** The backward pass has reached that tap. */
   onBackward(call: TappedCall): void;
@@ -50,22 +54,25 @@ function replaceCall(
   listener: TapListener,
   anchor: tf.Scalar | null,
 ): () => void {
-  const { layer, adapter, path } = attributed;
+  const { layer, adapter, path, includeBias } = attributed;
   const own = Object.getOwnPropertyDescriptor(layer, 'call');
-  const { call } = layer as unknown as { call: LayerCall };
-  const tapped: LayerCall = (inputs, kwargs) => {
+  const { call } = layer as unknown as { call: Call };
+  const tapped: Call = (inputs, kwargs) => {
     let taps = 0;
-    const tap: Tap = (output, saved) => {
+    const tap: Tap = (output, saved, factorsOf) => {
       taps++;
       listener.onForward(attributed);
       return identityWithTap(output, saved, anchor, (kept, outputGradient) => {
-        listener.onBackward({ attributed, saved: kept, outputGradient });
+        listener.onBackward({ attributed, saved: kept, outputGradient, factorsOf });
       });
     };
-    const input = Array.isArray(inputs) ? inputs[0] : inputs;
-    if (input === undefined)
+    const several = Array.isArray(inputs);
+    const given = several ? inputs : [inputs];
+    if (given.length === 0)
       throw new UntappableLayerError(path, layer.getClassName(), 'was called without an input');
-    const output = adapter.forward(layer, call, input, kwargs, tap);
+    const original: LayerCall = (as, passed, kwargs) =>
+      call.call(as, several ? passed : (passed[0] as tf.Tensor), kwargs);
+    const output = adapter.forward({ layer, call: original, inputs: given, kwargs, includeBias }, tap);
     if (taps === 0)
       throw new UntappableLayerError(path, layer.getClassName(), 'ran without reaching its tap');
     return output;

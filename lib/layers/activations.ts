@@ -28,24 +28,45 @@ export interface Projected {
   readonly right: tf.Tensor2D | null;
 }
 
-/** A as a plain tensor [N, S, I]. */
+/** A as plain tensors. */
 export class DenseActivations implements Activations {
-  constructor(private readonly values: tf.Tensor3D) {}
+  /** Inputs side by side, each float32 [N, S, I_k]; most maps have one block. */
+  private readonly blocks: readonly tf.Tensor3D[];
+
+  /** `blocks` side by side, each float32 [N, S, I_k]. */
+  constructor(...blocks: tf.Tensor3D[]) {
+    this.blocks = blocks;
+  }
+
+  /** Activations of the same blocks, the positions of each after those of the one before. */
+  static join(parts: readonly DenseActivations[]): DenseActivations {
+    const [first] = parts;
+    if (first === undefined) throw new Error('internal: no activations to join');
+    return new DenseActivations(
+      ...first.blocks.map((_, block) =>
+        tf.concat3d(
+          parts.map(({ blocks }) => blocks[block] as tf.Tensor3D),
+          1,
+        ),
+      ),
+    );
+  }
 
   get inputs(): number {
-    return this.values.shape[2];
+    return this.blocks.reduce((sum, { shape }) => sum + shape[2], 0);
   }
 
   project(right: ProjectionMatrix): Projected {
-    return { activations: this.values, right: right.transposedPart(0, this.inputs) };
+    return { activations: this.materialize(), right: right.transposedPart(0, this.inputs) };
   }
 
   materialize(): tf.Tensor3D {
-    return this.values;
+    const [first, ...others] = this.blocks;
+    return first !== undefined && others.length === 0 ? first : tf.concat3d([...this.blocks], 2);
   }
 
   slice(first: number, count: number): DenseActivations {
-    return new DenseActivations(this.values.slice(first, count));
+    return new DenseActivations(...this.blocks.map((block) => block.slice(first, count)));
   }
 
   scaleOutputGradients(): null {

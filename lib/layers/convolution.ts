@@ -18,21 +18,17 @@ function convolutionGradient(className: string, rank: 1 | 2): LayerGradient<Conv
     const last = layer.dataFormat === 'channelsFirst' ? channelsLast(x) : x;
     return rank === 2 ? (last as tf.Tensor4D) : last.expandDims(1);
   };
-  return {
-    className,
-
-    ...kernelLayer(rank === 2 ? linearMap : undefined),
-
-    factors: (layer, [input], outputGradient, includeBias) => ({
-      activations: new PatchActivations(asImage(layer, input as tf.Tensor), geometry(layer)),
+  return kernelLayer<ConvolutionLayer>(className, {
+    factors: (layer, input, outputGradient) => ({
+      activations: new PatchActivations(asImage(layer, input), geometry(layer)),
       outputGradients: flattenPositions(asImage(layer, outputGradient)),
-      bias: includeBias && layer.useBias,
     }),
-  };
+    linear: rank === 2 ? linear : undefined,
+  });
 }
 
 /** A two-dimensional layer without its activation, in the layer's data format. */
-function linearMap(layer: ConvolutionLayer, inputs: tf.Tensor): tf.Tensor {
+function linear(layer: ConvolutionLayer, inputs: tf.Tensor): tf.Tensor {
   const channelsFirst = layer.dataFormat === 'channelsFirst';
   const image = (channelsFirst ? channelsLast(inputs) : inputs) as tf.Tensor4D;
   const { strides, dilations, padding } = geometry(layer);

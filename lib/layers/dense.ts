@@ -3,10 +3,9 @@ import * as tf from '@tensorflow/tfjs';
 import { DenseActivations } from './activations';
 import { asPositions } from './gradient-matrix';
 import { kernelLayer, type KernelLayer } from './kernel-layer';
-import type { LayerGradient } from './layer-gradient';
 
 /** The layer without its activation: [N, ..., I] -> [N, ..., O]. */
-function linearMap({ kernel, bias }: KernelLayer, inputs: tf.Tensor): tf.Tensor {
+function linear({ kernel, bias }: KernelLayer, inputs: tf.Tensor): tf.Tensor {
   const weights = kernel.read() as unknown as tf.Tensor2D;
   const rows =
     inputs.rank === 2 ? (inputs as tf.Tensor2D) : inputs.reshape<tf.Tensor2D>([-1, weights.shape[0]]);
@@ -15,14 +14,10 @@ function linearMap({ kernel, bias }: KernelLayer, inputs: tf.Tensor): tf.Tensor 
   return inputs.rank === 2 ? output : output.reshape([...inputs.shape.slice(0, -1), weights.shape[1]]);
 }
 
-export const denseGradient: LayerGradient<KernelLayer> = {
-  className: 'Dense',
-
-  ...kernelLayer(linearMap),
-
-  factors: (layer, [input], outputGradient, includeBias) => ({
-    activations: new DenseActivations(asPositions(input as tf.Tensor)),
+export const denseGradient = kernelLayer<KernelLayer>('Dense', {
+  factors: (_layer, input, outputGradient) => ({
+    activations: new DenseActivations(asPositions(input)),
     outputGradients: asPositions(outputGradient),
-    bias: includeBias && layer.useBias,
   }),
-};
+  linear,
+});

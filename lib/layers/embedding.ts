@@ -3,7 +3,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { OneHotActivations } from './activations';
 import { asPositions, kernelMatrix } from './gradient-matrix';
 import type { Layer, LayerGradient } from './layer-gradient';
-import { trainedVariables, type Weight } from './weight';
+import { variablesOf, type Weight } from './weight';
 
 interface EmbeddingLayer extends Layer {
   readonly embeddings: NonNullable<Weight>;
@@ -13,17 +13,21 @@ interface EmbeddingLayer extends Layer {
 export const embeddingGradient: LayerGradient<EmbeddingLayer> = {
   className: 'Embedding',
 
-  weights: (layer) => trainedVariables(layer, [layer.embeddings]),
+  parts: ({ embeddings }) => [
+    {
+      name: '',
+      weights: variablesOf(embeddings),
+      asMatrix: ([embeddings]) => kernelMatrix(embeddings as tf.Tensor),
+    },
+  ],
 
-  asMatrix: (_layer, [embeddings]) => kernelMatrix(embeddings as tf.Tensor),
-
-  forward: (layer, call, inputs, kwargs, tap) => tap(call.call(layer, inputs, kwargs) as tf.Tensor, [inputs]),
-
-  factors: (layer, [ids], outputGradient) => ({
-    activations: new OneHotActivations(positions(ids as tf.Tensor), layer.inputDim),
-    outputGradients: asPositions(outputGradient),
-    bias: false,
-  }),
+  forward: ({ layer, call, inputs, kwargs }, tap) =>
+    tap(call(layer, inputs, kwargs) as tf.Tensor, inputs, ([ids], outputGradient) => [
+      {
+        activations: new OneHotActivations(positions(ids as tf.Tensor), layer.inputDim),
+        outputGradients: asPositions(outputGradient),
+      },
+    ]),
 };
 
 /** Ids of any shape and numeric dtype, [N, ...] -> int32 [N, S]. */

@@ -1,20 +1,30 @@
-/** The two factors of a linear map's per-example gradients, G_n = sum_s d_ns a_nsᵀ, and what they are made into. */
+/** What per-example gradients are made of, mostly the two factors of G_n = sum_s d_ns a_nsᵀ, and what they are made into. */
 import * as tf from '@tensorflow/tfjs';
 import { contractPositions, projectGradient } from '../../kernels/project';
 import { projectPositions } from '../../kernels/project-factors';
 import type { ProjectionMatrix } from '../../kernels/projection-matrix';
-import type { Activations } from './activations';
+import { DenseActivations, type Activations } from './activations';
 
-export interface Factors {
-  /** A; null for a weight that scales or shifts each output by itself, whose gradient is D summed over positions. */
-  readonly activations: Activations | null;
-  /** D [N, S, O]: the loss's gradient at the layer's pre-activation output. */
+/**
+ * A linear map's gradient by its factors. The part's matrix has as many columns as there are inputs, or one more:
+ * then the last is the bias's, a constant input of one.
+ */
+export interface LinearFactors {
+  /** A [N, S, I]. */
+  readonly activations: Activations;
+  /** D [N, S, O]: the loss's gradient at the map's output. */
   readonly outputGradients: tf.Tensor3D;
-  /** Whether the map has a bias, whose gradient is then the last column: a constant input of one. */
-  readonly bias: boolean;
 }
 
-/** The left [p, O] and right [q, I] matrices of one layer. */
+/** A gradient as it is, for weights that no linear map applies: G [N, O, I]. */
+export interface ExplicitGradient {
+  readonly gradient: tf.Tensor3D;
+}
+
+/** What the per-example gradients of one part are made of. */
+export type Factors = LinearFactors | ExplicitGradient;
+
+/** The left [p, O] and right [q, I] matrices of one part. */
 export interface LayerProjection {
   readonly left: ProjectionMatrix;
   readonly right: ProjectionMatrix;
@@ -25,11 +35,9 @@ const SMALL_SIDE = 64;
 
 /** L G_n Rᵀ for every example, [N, p, q], without forming G_n. Runs inside the caller's `tf.tidy`. */
 export function projectGradients(factors: Factors, { left, right }: LayerProjection): tf.Tensor3D {
-  const { activations, outputGradients, bias } = factors;
-  if (activations === null) {
-    const vectors = sumPositions(outputGradients);
-    return asColumn(left.isIdentity ? vectors : tf.matMul(vectors, left.transposed()));
-  }
+  if ('gradient' in factors) return projectGradient(factors.gradient, left, right);
+  const { activations, outputGradients } = factors;
+  const bias = hasBias(activations, right.columns);
   const leftMatrix = left.isIdentity ? null : left.transposed();
   if (right.isIdentity && right.columns > SMALL_SIDE) {
     const whole = inputsWithBias(activations, bias);
@@ -45,12 +53,6 @@ export function projectGradients(factors: Factors, { left, right }: LayerProject
   return projectPositions({ ...activations.project(right), biasRow, outputGradients, left: leftMatrix });
 }
 
-/** G_n for every example, [N, O, I]. Runs inside the caller's `tf.tidy`. */
-function perExampleGradient({ activations, outputGradients, bias }: Factors): tf.Tensor3D {
-  if (activations === null) return asColumn(sumPositions(outputGradients));
-  return contractPositions(outputGradients, inputsWithBias(activations, bias));
-}
-
 /** Gradients formed at one time while scaling element by element: this many floats, or one example's. */
 const SCALED_BLOCK = 1 << 22;
 
@@ -63,9 +65,11 @@ export function projectScaledGradients(
   scale: tf.Tensor2D,
   projection: LayerProjection,
 ): tf.Tensor3D {
-  const { activations, outputGradients, bias } = factors;
-  const scaled = activations?.scaleOutputGradients(outputGradients, scale) ?? null;
-  if (scaled !== null) return projectGradients({ activations, outputGradients: scaled, bias }, projection);
+  if ('gradient' in factors) return projectGradients({ gradient: factors.gradient.mul(scale) }, projection);
+  const { activations, outputGradients } = factors;
+  const bias = hasBias(activations, scale.shape[1]);
+  const scaled = activations.scaleOutputGradients(outputGradients, scale);
+  if (scaled !== null) return projectGradients({ activations, outputGradients: scaled }, projection);
   const batchSize = outputGradients.shape[0];
   const count = Math.max(1, Math.floor(SCALED_BLOCK / scale.size));
   const blocks: tf.Tensor3D[] = [];
@@ -73,12 +77,10 @@ export function projectScaledGradients(
     const size = Math.min(count, batchSize - first);
     blocks.push(
       tf.tidy(() => {
-        const block = {
-          activations: activations?.slice(first, size) ?? null,
-          outputGradients: outputGradients.slice(first, size),
-          bias,
-        };
-        const gradient = perExampleGradient(block).mul<tf.Tensor3D>(scale);
+        const inputs = inputsWithBias(activations.slice(first, size), bias);
+        const gradient = contractPositions(outputGradients.slice(first, size), inputs).mul<tf.Tensor3D>(
+          scale,
+        );
         return projectGradient(gradient, projection.left, projection.right);
       }),
     );
@@ -86,20 +88,43 @@ export function projectScaledGradients(
   return tf.concat(blocks, 0);
 }
 
+/**
+ * The same gradients from fewer factors: those over plain activations become one, with all their positions, since
+ * projecting once is faster than projecting for every time step. Runs inside the caller's `tf.tidy`.
+ */
+export function joinFactors(factors: readonly Factors[]): Factors[] {
+  const activations: DenseActivations[] = [];
+  const outputGradients: tf.Tensor3D[] = [];
+  const others: Factors[] = [];
+  for (const each of factors) {
+    if ('gradient' in each || !(each.activations instanceof DenseActivations)) others.push(each);
+    else {
+      activations.push(each.activations);
+      outputGradients.push(each.outputGradients);
+    }
+  }
+  if (activations.length < 2) return [...factors];
+  const joined = {
+    activations: DenseActivations.join(activations),
+    outputGradients: tf.concat3d(outputGradients, 1),
+  };
+  return [joined, ...others];
+}
+
+/** Whether a matrix of so many columns has one for the bias beside the activations' inputs. */
+function hasBias(activations: Activations, columns: number): boolean {
+  const beside = columns - activations.inputs;
+  if (beside !== 0 && beside !== 1) {
+    throw new Error(
+      `internal: a gradient of ${columns} columns from activations of ${activations.inputs} inputs`,
+    );
+  }
+  return beside === 1;
+}
+
 function inputsWithBias(activations: Activations, bias: boolean): tf.Tensor3D {
   const inputs = activations.materialize();
   if (!bias) return inputs;
   const [n, s] = inputs.shape;
   return tf.concat([inputs, tf.ones<tf.Rank.R3>([n, s, 1])], 2);
-}
-
-/** [N, S, O] -> [N, O]. */
-function sumPositions(x: tf.Tensor3D): tf.Tensor2D {
-  const [n, positions, outputs] = x.shape;
-  return positions === 1 ? x.reshape([n, outputs]) : x.sum(1);
-}
-
-/** [N, O] -> [N, O, 1]. */
-function asColumn(x: tf.Tensor2D): tf.Tensor3D {
-  return x.expandDims(2);
 }

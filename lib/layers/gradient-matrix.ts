@@ -14,3 +14,11 @@ export function kernelMatrix(kernel: tf.Tensor, bias?: tf.Tensor): tf.Tensor2D {
     .transpose<tf.Tensor2D>();
   return bias === undefined ? matrix : tf.concat2d([matrix, bias.reshape([-1, 1])], 1);
 }
+
+/** Weights of any shape one under the other, as [O, 1]. */
+export function vectorMatrix(weights: tf.Tensor[]): tf.Tensor2D {
+  return tf.concat2d(
+    weights.map((weight) => weight.reshape([-1, 1])),
+    0,
+  );
+}

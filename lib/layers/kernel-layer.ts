@@ -1,33 +1,47 @@
 /** What adapters of layers with a kernel, a bias and an activation share. */
 import type * as tf from '@tensorflow/tfjs';
+import type { LinearFactors } from './factors';
 import { kernelMatrix } from './gradient-matrix';
 import type { LayerGradient } from './layer-gradient';
 import { tapPreActivation, type ActivatedLayer } from './pre-activation';
-import { trainedVariables, type Weight } from './weight';
+import { variablesOf, type Weight } from './weight';
 
 export interface KernelLayer extends ActivatedLayer {
   readonly kernel: NonNullable<Weight>;
   readonly bias: Weight;
-  readonly useBias: boolean;
 }
 
-/** Covers the kernel and the bias, and taps before the activation; `linear` is as in `tapPreActivation`. */
+export interface LinearMap<L extends KernelLayer> {
+  /** The factors of the kernel's gradient, from the layer's input and the gradient before the activation. */
+  readonly factors: (layer: L, input: tf.Tensor, outputGradient: tf.Tensor) => LinearFactors;
+  /** The layer without its activation, as in `tapPreActivation`. */
+  readonly linear?: ((layer: L, input: tf.Tensor) => tf.Tensor) | undefined;
+}
+
+/** One part, of the kernel and the bias, tapped before the activation. */
 export function kernelLayer<L extends KernelLayer>(
-  linear?: (layer: L, inputs: tf.Tensor) => tf.Tensor,
-): Pick<LayerGradient<L>, 'weights' | 'asMatrix' | 'forward'> {
+  className: string,
+  { factors, linear }: LinearMap<L>,
+): LayerGradient<L> {
   return {
-    weights: (layer, includeBias) => trainedVariables(layer, [layer.kernel, includeBias ? layer.bias : null]),
+    className,
 
-    asMatrix: (_layer, [kernel, bias]) => kernelMatrix(kernel as tf.Tensor, bias),
+    parts: ({ kernel, bias }, includeBias) => [
+      {
+        name: '',
+        weights: variablesOf(kernel, includeBias ? bias : null),
+        asMatrix: ([kernel, bias]) => kernelMatrix(kernel as tf.Tensor, bias),
+      },
+    ],
 
-    forward: (layer, call, inputs, kwargs, tap) =>
+    forward: (context, tap) =>
       tapPreActivation(
-        layer,
-        call,
-        inputs,
-        kwargs,
-        (output) => tap(output, [inputs]),
-        linear && (() => linear(layer, inputs)),
+        context,
+        (output) =>
+          tap(output, context.inputs, ([input], outputGradient) => [
+            factors(context.layer, input as tf.Tensor, outputGradient),
+          ]),
+        linear,
       ),
   };
 }

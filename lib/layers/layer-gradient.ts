@@ -5,40 +5,53 @@ import type { Factors } from './factors';
 export type Layer = tf.layers.Layer;
 export type CallArguments = Record<string, unknown>;
 
-/** A layer's own `call`. */
-export type LayerCall = (
-  this: Layer,
-  inputs: tf.Tensor | tf.Tensor[],
-  kwargs: CallArguments,
-) => tf.Tensor | tf.Tensor[];
+/** A layer's own `call`, of the layer or of a view of it, on `inputs` in the form in which the layer was given them. */
+export type LayerCall = (layer: Layer, inputs: tf.Tensor[], kwargs: CallArguments) => tf.Tensor | tf.Tensor[];
+
+/** One call of a layer, as an adapter's `forward` sees it. */
+export interface LayerContext<L extends Layer = Layer> {
+  readonly layer: L;
+  readonly call: LayerCall;
+  /** One for most layers; a recurrent cell's are its input and its states. */
+  readonly inputs: tf.Tensor[];
+  readonly kwargs: CallArguments;
+  /** Whether biases are attributed. */
+  readonly includeBias: boolean;
+}
 
 /**
- * Passes `output` through unchanged and, when the backward pass reaches it, hands `saved` and the loss's
- * gradient with respect to `output` to the collector.
+ * What a tap contributes to each of the layer's parts, in their order; null where nothing. Made of what was `saved`
+ * and the loss's gradient at the tapped output; runs inside the caller's `tf.tidy`.
  */
-export type Tap = (output: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor;
+export type FactorsOf = (saved: tf.Tensor[], outputGradient: tf.Tensor) => readonly (Factors | null)[];
 
 /**
- * How one layer class yields per-example gradients. The gradient of a layer is a matrix [O, I], outputs by
- * inputs, whatever the shape of the weight it belongs to; a bias is its last column.
+ * Passes `output` through unchanged and, when the backward pass reaches it, has `factorsOf` make of `saved` and the
+ * loss's gradient at `output` what the collector needs.
  */
+export type Tap = (output: tf.Tensor, saved: tf.Tensor[], factorsOf: FactorsOf) => tf.Tensor;
+
+/**
+ * One gradient matrix [O, I] of a layer, outputs by inputs, whatever the shapes of the weights it belongs to; a bias
+ * is its last column.
+ */
+export interface GradientPart {
+  /** Empty for a layer's only part. */
+  readonly name: string;
+  /** The weights the matrix covers. */
+  readonly weights: readonly tf.Variable[];
+  /** Lays tensors shaped like those weights out as the gradient is: [O, I]. Runs inside the caller's `tf.tidy`. */
+  readonly asMatrix: (tensors: tf.Tensor[]) => tf.Tensor2D;
+}
+
+/** How one layer class yields per-example gradients: as one matrix, or as several, each with columns of its own. */
 export interface LayerGradient<L extends Layer = Layer> {
   /** The layer class's registered name, as `layer.getClassName()` gives it. */
   readonly className: string;
-  /** The weights the gradient covers, the bias last and only if `includeBias`. */
-  weights(layer: L, includeBias: boolean): tf.Variable[];
-  /** Lays tensors shaped like those weights out as the gradient is: [O, I]. Runs inside the caller's `tf.tidy`. */
-  asMatrix(layer: L, tensors: tf.Tensor[]): tf.Tensor2D;
-  /** Runs the layer through its own `call`, with `tap` on the output of its linear map. */
-  forward(
-    layer: L,
-    call: LayerCall,
-    inputs: tf.Tensor,
-    kwargs: CallArguments,
-    tap: Tap,
-  ): tf.Tensor | tf.Tensor[];
-  /** The factors, from what `forward` saved and the gradient that reached the tap. Runs inside the caller's `tf.tidy`. */
-  factors(layer: L, saved: tf.Tensor[], outputGradient: tf.Tensor, includeBias: boolean): Factors;
+  /** The layer's gradient matrices, which between them cover all its weights; biases only if `includeBias`. */
+  parts(layer: L, includeBias: boolean): GradientPart[];
+  /** Runs the layer through its own `call`, or by exactly the operations that would run, with a tap on each linear map. */
+  forward(context: LayerContext<L>, tap: Tap): tf.Tensor | tf.Tensor[];
 }
 
 const registry = new Map<string, LayerGradient>();

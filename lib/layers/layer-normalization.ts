@@ -5,14 +5,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { STANDARDIZED } from '../host-fixes/layer-normalization';
 import { standardize } from '../standardize';
+import { vectorMatrix } from './gradient-matrix';
 import type { Layer, LayerGradient } from './layer-gradient';
-import { trainedVariables, type Weight } from './weight';
+import { variablesOf, type Weight } from './weight';
 
 interface LayerNormalizationLayer extends Layer {
   readonly gamma: Weight;
   readonly beta: Weight;
-  readonly scale: boolean;
-  readonly center: boolean;
   /** The normalised axes, made absolute by `build`. */
   readonly axis: number[];
   readonly epsilon: number;
@@ -21,15 +20,11 @@ interface LayerNormalizationLayer extends Layer {
 export const layerNormalizationGradient: LayerGradient<LayerNormalizationLayer> = {
   className: 'LayerNormalization',
 
-  weights: (layer, includeBias) => trainedVariables(layer, [layer.gamma, includeBias ? layer.beta : null]),
+  parts: ({ gamma, beta }, includeBias) => [
+    { name: '', weights: variablesOf(gamma, includeBias ? beta : null), asMatrix: vectorMatrix },
+  ],
 
-  asMatrix: (_layer, vectors) =>
-    tf.concat2d(
-      vectors.map((vector) => vector.reshape([-1, 1])),
-      0,
-    ),
-
-  forward(layer, call, inputs, kwargs, tap) {
+  forward({ layer, call, inputs, kwargs, includeBias }, tap) {
     let standardized: tf.Tensor | undefined;
     const reported = {
       ...kwargs,
@@ -37,18 +32,16 @@ export const layerNormalizationGradient: LayerGradient<LayerNormalizationLayer> 
         standardized = tf.keep(x.clone());
       },
     };
-    const output = call.call(layer, inputs, reported) as tf.Tensor;
-    const tapped = tap(output, [standardized ?? standardize(inputs, layer.axis, layer.epsilon)]);
-    standardized?.dispose();
+    const output = call(layer, inputs, reported) as tf.Tensor;
+    standardized ??= standardize(inputs[0] as tf.Tensor, layer.axis, layer.epsilon);
+    const tapped = tap(output, [standardized], ([standardized], outputGradient) => {
+      const gradients: tf.Tensor2D[] = [];
+      if (layer.gamma) gradients.push(sumOverPositions(layer, outputGradient.mul(standardized as tf.Tensor)));
+      if (layer.beta && includeBias) gradients.push(sumOverPositions(layer, outputGradient));
+      return [{ gradient: tf.concat2d(gradients, 1).expandDims<tf.Tensor3D>(2) }]; // [N, 2 C, 1]
+    });
+    standardized.dispose();
     return tapped;
-  },
-
-  factors(layer, [standardized], outputGradient, includeBias) {
-    const gradients: tf.Tensor2D[] = [];
-    if (layer.scale) gradients.push(sumOverPositions(layer, outputGradient.mul(standardized as tf.Tensor)));
-    if (layer.center && includeBias) gradients.push(sumOverPositions(layer, outputGradient));
-    const vector = gradients.length === 1 ? (gradients[0] as tf.Tensor2D) : tf.concat2d(gradients, 1); // [N, 2 C]
-    return { activations: null, outputGradients: vector.expandDims<tf.Tensor3D>(1), bias: false };
   },
 };
 

@@ -1,6 +1,6 @@
 /** Taps a layer between its linear map and its activation function. */
 import type * as tf from '@tensorflow/tfjs';
-import type { CallArguments, Layer, LayerCall } from './layer-gradient';
+import type { Layer, LayerContext } from './layer-gradient';
 
 /** The part of tfjs's `Activation` that layers use. */
 interface Activation {
@@ -22,22 +22,21 @@ const FUSED = new Set(['relu', 'elu']);
  * Where tfjs fuses the activation, `call` offers no place for a tap. But while gradients are recorded tfjs runs
  * those as separate operations too, which `linear` then spells out: the linear map with its bias.
  */
-export function tapPreActivation(
-  layer: ActivatedLayer,
-  call: LayerCall,
-  inputs: tf.Tensor,
-  kwargs: CallArguments,
+export function tapPreActivation<L extends ActivatedLayer>(
+  { layer, call, inputs, kwargs }: LayerContext<L>,
   tap: (preActivation: tf.Tensor) => tf.Tensor,
-  linear?: () => tf.Tensor,
+  linear?: (layer: L, input: tf.Tensor) => tf.Tensor,
 ): tf.Tensor {
   const { activation } = layer;
   const name = activation.getClassName();
-  if (name === 'linear') return tap(call.call(layer, inputs, kwargs) as tf.Tensor);
-  if (linear !== undefined && FUSED.has(name)) return activation.apply(tap(linear()));
+  if (name === 'linear') return tap(call(layer, inputs, kwargs) as tf.Tensor);
+  if (linear !== undefined && FUSED.has(name)) {
+    return activation.apply(tap(linear(layer, inputs[0] as tf.Tensor)));
+  }
   const tapped: Activation = {
     apply: (x, axis) => activation.apply(tap(x), axis),
     getClassName: () => `tapped ${name}`,
   };
   const view = Object.create(layer, { activation: { value: tapped } }) as Layer;
-  return call.call(view, inputs, kwargs) as tf.Tensor;
+  return call(view, inputs, kwargs) as tf.Tensor;
 }

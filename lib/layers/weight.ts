@@ -11,8 +11,7 @@ export function trainableVariables(layer: Layer): tf.Variable[] {
   return layer.trainableWeights.map((weight) => weight.read() as unknown as tf.Variable);
 }
 
-/** The variables of those weights that the layer has and trains. */
-export function trainedVariables(layer: Layer, weights: Weight[]): tf.Variable[] {
-  const trained = new Set(trainableVariables(layer));
-  return weights.flatMap((weight) => weight?.read() ?? []).filter((variable) => trained.has(variable));
+/** The variables of those weights that the layer has. */
+export function variablesOf(...weights: Weight[]): tf.Variable[] {
+  return weights.flatMap((weight) => weight?.read() ?? []);
 }

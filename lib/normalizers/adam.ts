@@ -1,7 +1,7 @@
 /** Normalisation by the second moments that a tfjs Adam optimizer holds: G / (sqrt(v̂) + ε). Kingma & Ba, 2015. */
 import * as tf from '@tensorflow/tfjs';
 import { OptimizerStateError } from '../errors';
-import type { AttributedLayer } from '../capture/attributed-layers';
+import type { AttributedPart } from '../capture/attributed-layers';
 import type { Normalizer } from './normalizer';
 
 /** The part of `tf.AdamOptimizer` that is read; protected in tfjs's types. */
@@ -34,9 +34,9 @@ export class AdamNormalizer implements Normalizer {
   }
 
   /** v̂, float32 [O, I]. @throws OptimizerStateError before the first update. */
-  secondMoments({ adapter, layer, weights }: AttributedLayer): tf.Tensor2D {
-    const moments = weights.map((weight) => this.secondMoment(weight));
-    return adapter.asMatrix(layer, moments).div(1 - this.state.beta2 ** this.state.iterations);
+  secondMoments(part: AttributedPart): tf.Tensor2D {
+    const moments = part.weights.map((weight) => this.secondMoment(weight));
+    return part.asMatrix(moments).div(1 - this.state.beta2 ** this.state.iterations);
   }
 
   private secondMoment(weight: tf.Variable): tf.Variable {

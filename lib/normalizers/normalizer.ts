@@ -1,6 +1,6 @@
 /** Second moments of gradients, by which per-example gradients are divided before they are projected. */
 import * as tf from '@tensorflow/tfjs';
-import type { AttributedLayer } from '../capture/attributed-layers';
+import type { AttributedPart } from '../capture/attributed-layers';
 import { OptimizerStateError } from '../errors';
 import { SafetensorsFile, writeSafetensors, type SafetensorsTensor } from '../store/safetensors';
 
@@ -8,30 +8,26 @@ import { SafetensorsFile, writeSafetensors, type SafetensorsTensor } from '../st
 export interface Normalizer {
   /** ε. */
   readonly epsilon: number;
-  /** V of a layer, float32 [O, I]. Runs inside the caller's `tf.tidy`. */
-  secondMoments(layer: AttributedLayer): tf.Tensor2D;
+  /** V of one part of a layer, float32 [O, I]. Runs inside the caller's `tf.tidy`. */
+  secondMoments(part: AttributedPart): tf.Tensor2D;
 }
 
-/** What to multiply a layer's gradient by: float32 [O, I]. Runs inside the caller's `tf.tidy`. */
-export function gradientScale(normalizer: Normalizer, layer: AttributedLayer): tf.Tensor2D {
-  return tf.reciprocal<tf.Tensor2D>(normalizer.secondMoments(layer).sqrt().add(normalizer.epsilon));
+/** What to multiply a part's gradient by: float32 [O, I]. Runs inside the caller's `tf.tidy`. */
+export function gradientScale(normalizer: Normalizer, part: AttributedPart): tf.Tensor2D {
+  return tf.reciprocal<tf.Tensor2D>(normalizer.secondMoments(part).sqrt().add(normalizer.epsilon));
 }
 
-/** Writes the second moments of these layers as they are now, by path. @throws DiskWriteError */
-export function saveNormalizer(
-  file: string,
-  normalizer: Normalizer,
-  layers: readonly AttributedLayer[],
-): void {
+/** Writes the second moments of these parts as they are now, by path. @throws DiskWriteError */
+export function saveNormalizer(file: string, normalizer: Normalizer, parts: readonly AttributedPart[]): void {
   const tensors: Record<string, SafetensorsTensor> = {};
-  for (const layer of layers) {
-    const data = tf.tidy(() => normalizer.secondMoments(layer).dataSync<'float32'>());
-    tensors[layer.path] = { dtype: 'F32', shape: layer.gradientShape, data };
+  for (const part of parts) {
+    const data = tf.tidy(() => normalizer.secondMoments(part).dataSync<'float32'>());
+    tensors[part.path] = { dtype: 'F32', shape: part.gradientShape, data };
   }
   writeSafetensors(file, tensors, { epsilon: String(normalizer.epsilon) });
 }
 
-/** Second moments as `saveNormalizer` wrote them. Each layer's are read when asked for. */
+/** Second moments as `saveNormalizer` wrote them. Each part's are read when asked for. */
 export class StoredNormalizer implements Normalizer {
   readonly epsilon: number;
 
@@ -44,7 +40,7 @@ export class StoredNormalizer implements Normalizer {
     return new StoredNormalizer(SafetensorsFile.open(file));
   }
 
-  secondMoments({ path, gradientShape }: AttributedLayer): tf.Tensor2D {
+  secondMoments({ path, gradientShape }: AttributedPart): tf.Tensor2D {
     if (!this.file.entries.has(path))
       throw new OptimizerStateError(`the saved state has no layer \`${path}\``);
     return tf.tensor2d(this.file.read(path).data as Float32Array, [...gradientShape]);

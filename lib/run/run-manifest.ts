@@ -8,7 +8,7 @@ import { isMap, readRecord, writeRecord } from '../store/record-file';
 
 const RECORD = { kind: 'tfjs-bergson run', version: 1 };
 
-/** A layer as the run attributes it. */
+/** A layer as the run attributes it, or one part of a layer that has several gradient matrices. */
 export interface LayerRecord {
   readonly path: string;
   readonly className: string;

@@ -113,7 +113,7 @@ export class RunRecorder {
   async finish(): Promise<void> {
     const { path, index = true, onIndexProgress } = this.options;
     if (this.normalizer !== null) {
-      saveNormalizer(runPaths.normalizer(path), this.normalizer, this.collector.layers);
+      saveNormalizer(runPaths.normalizer(path), this.normalizer, this.collector.parts);
     }
     await saveModel(this.model, runPaths.model(path));
     const run = Run.open(path);
@@ -142,11 +142,9 @@ function describeRun(
     versions: { 'tfjs-bergson': VERSION, tfjs: tf.version.tfjs, node: process.version },
     backend: tf.getBackend(),
     examples,
-    layers: layers.map(({ path, layer, gradientShape }) => ({
-      path,
-      className: layer.getClassName(),
-      gradientShape,
-    })),
+    layers: layers.flatMap(({ layer, parts }) =>
+      parts.map(({ path, gradientShape }) => ({ path, className: layer.getClassName(), gradientShape })),
+    ),
     coverage,
     projection,
     includeBias,

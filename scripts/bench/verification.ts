@@ -11,8 +11,8 @@ const TOLERANCE = 1e-4;
 
 /**
  * The per-example gradients of a batch, projected, must sum to the projection of tfjs's own gradient of the batch's
- * loss, in every layer. Disposes the model.
- * @throws Error naming the first layer of which they do not.
+ * loss, in every part of every layer. Disposes the model.
+ * @throws Error naming the first part of which they do not.
  */
 export function verifyGradients(bench: BenchModel): void {
   const { model, xs, ys } = bench;
@@ -21,19 +21,19 @@ export function verifyGradients(bench: BenchModel): void {
   const collector = new GradientCollector(model, { lossReduction: 'sum' });
   tf.tidy(() => {
     const { gradients } = collector.run(() => batchLoss(model, batch));
-    const weights = collector.layers.flatMap((layer) => [...layer.weights]);
+    const weights = collector.parts.flatMap((part) => [...part.weights]);
     const { grads } = tf.variableGrads(() => batchLoss(model, batch), weights);
-    for (const layer of collector.layers) {
-      const { left, right } = layerProjection(layer, collector.projection);
-      const own = layer.weights.map((weight) => grads[weight.name] ?? tf.zerosLike(weight));
-      const whole = layer.adapter.asMatrix(layer.layer, own).expandDims<tf.Tensor3D>(0);
+    for (const part of collector.parts) {
+      const { left, right } = layerProjection(part, collector.projection);
+      const own = part.weights.map((weight) => grads[weight.name] ?? tf.zerosLike(weight));
+      const whole = part.asMatrix(own).expandDims<tf.Tensor3D>(0);
       const expected = projectGradient(whole, left, right);
-      const found = gradients.get(layer.path)?.sum(0, true) ?? tf.zerosLike(expected);
+      const found = gradients.get(part.path)?.sum(0, true) ?? tf.zerosLike(expected);
       const error = found.sub(expected).abs().max().div(expected.abs().max()).dataSync()[0] ?? NaN;
       left.dispose();
       right.dispose();
       if (!(error < TOLERANCE))
-        throw new Error(`${bench.name}: gradients of ${layer.path} are off by ${error}`);
+        throw new Error(`${bench.name}: gradients of ${part.path} are off by ${error}`);
     }
     tf.dispose([...gradients.values()]);
   });

@@ -50,13 +50,13 @@ describe.each([denseCase, convolutionCase, sequenceCase])('training $name', (tra
       await train(trainingCase, [collector], { epochs: 1, batchSize: EXAMPLES, shuffle });
 
       const { xs, ys } = trainingCase.data(EXAMPLES);
-      const layers = findAttributedLayers(before, { includeBias: true });
+      const parts = findAttributedLayers(before, { includeBias: true }).flatMap((layer) => layer.parts);
       const loss = (model: tf.LayersModel, [x, y]: tf.Tensor[]) =>
         batchLoss(model, { xs: x as tf.Tensor, ys: y as tf.Tensor });
-      const oracle = batchOfOneGradients(before, layers, loss, [xs, ys]);
+      const oracle = batchOfOneGradients(before, parts, loss, [xs, ys]);
       const store = GradientStoreReader.open(Run.open(run).storeDirectory());
       for (let example = 0; example < EXAMPLES; example++) {
-        const expected = layers.flatMap((layer) => Array.from(oracle.get(layer.path)?.[example] ?? []));
+        const expected = parts.flatMap((part) => Array.from(oracle.get(part.path)?.[example] ?? []));
         expect(relativeError(store.row(example), expected)).toBeLessThan(ROUNDING);
       }
       store.close();

@@ -1,7 +1,7 @@
 /** What every layer adapter must do, run over each by its spec. */
 import * as tf from '@tensorflow/tfjs';
 import { projectGradient } from '../../kernels/project';
-import type { AttributedLayer } from '../../lib/capture/attributed-layers';
+import type { AttributedPart } from '../../lib/capture/attributed-layers';
 import { GradientCollector, type GradientCollectorOptions } from '../../lib/gradient-collector';
 import { layerProjection } from '../../lib/projection';
 import { batchGradients, batchOfOneGradients, type BatchLoss } from '../reference/batch-of-one';
@@ -54,16 +54,16 @@ export function describeLayerGradient(className: string, cases: readonly LayerGr
         const values = new Map([...gradients].map(([path, tensor]) => [path, tensor.arraySync().map(flat)]));
         tf.dispose([loss, [...gradients.values()]]);
         collector.dispose();
-        return { layers: collector.layers, values };
+        return { parts: collector.parts, values };
       };
 
       const whereTrainable = untrainable ? it.failing : it;
 
       whereTrainable.each([true, false])('equals a batch-of-one loop (includeBias %s)', (includeBias) => {
-        const { layers, values } = collect({ projectionDim: 'exact', includeBias });
-        const expected = batchOfOneGradients(model, layers, weightedLoss, batch);
-        expect(layers.length).toBeGreaterThan(0);
-        for (const { path } of layers) {
+        const { parts, values } = collect({ projectionDim: 'exact', includeBias });
+        const expected = batchOfOneGradients(model, parts, weightedLoss, batch);
+        expect(parts.length).toBeGreaterThan(0);
+        for (const { path } of parts) {
           const oracle = expected.get(path) ?? [];
           expect(oracle).toHaveLength(batchSize);
           oracle.forEach((gradient, example) => {
@@ -73,8 +73,8 @@ export function describeLayerGradient(className: string, cases: readonly LayerGr
       });
 
       whereTrainable('sums to the gradient tfjs computes for the batch', () => {
-        const { layers, values } = collect({ projectionDim: 'exact', lossReduction: 'sum' });
-        const expected = batchGradients(model, layers, weightedLoss, batch);
+        const { parts, values } = collect({ projectionDim: 'exact', lossReduction: 'sum' });
+        const expected = batchGradients(model, parts, weightedLoss, batch);
         for (const [path, gradient] of expected) {
           const sum = gradient.map((_, i) =>
             (values.get(path) ?? []).reduce((total, row) => total + (row[i] ?? NaN), 0),
@@ -85,57 +85,53 @@ export function describeLayerGradient(className: string, cases: readonly LayerGr
 
       it.each(['rademacher', 'normal'] as const)('projects to L G Rᵀ (%s)', (projectionType) => {
         const options = { projectionDim: 2, projectionType, seed: 5 } as const;
-        const { layers, values } = collect(options);
+        const { parts, values } = collect(options);
         const exact = collect({ projectionDim: 'exact' }).values;
-        for (const layer of layers) {
-          const { left, right } = layerProjection(layer, options);
+        for (const part of parts) {
+          const { left, right } = layerProjection(part, options);
           const expected = tf.tidy(() => {
-            const gradients = tf.tensor3d((exact.get(layer.path) ?? []).flat(), [
+            const gradients = tf.tensor3d((exact.get(part.path) ?? []).flat(), [
               batchSize,
-              ...layer.gradientShape,
+              ...part.gradientShape,
             ]);
             return projectGradient(gradients, left, right).arraySync().map(flat);
           });
           left.dispose();
           right.dispose();
-          expect(relativeError((values.get(layer.path) ?? []).flat(), expected.flat())).toBeLessThan(
-            ROUNDING,
-          );
+          expect(relativeError((values.get(part.path) ?? []).flat(), expected.flat())).toBeLessThan(ROUNDING);
         }
       });
 
       it('divides each element before projecting', () => {
         const epsilon = 0.1;
-        const secondMoments = ({ gradientShape: [o, i] }: Pick<AttributedLayer, 'gradientShape'>) =>
+        const secondMoments = ({ gradientShape: [o, i] }: Pick<AttributedPart, 'gradientShape'>) =>
           tf.randomUniform<tf.Rank.R2>([o, i], 0.5, 3, 'float32', 11);
         const normalizer = { epsilon, secondMoments };
         const options = { projectionDim: 2, seed: 5 } as const;
-        const { layers, values } = collect({ ...options, normalizer });
+        const { parts, values } = collect({ ...options, normalizer });
         const exact = collect({ projectionDim: 'exact' }).values;
-        for (const layer of layers) {
-          const { left, right } = layerProjection(layer, { ...options, projectionType: 'rademacher' });
+        for (const part of parts) {
+          const { left, right } = layerProjection(part, { ...options, projectionType: 'rademacher' });
           const expected = tf.tidy(() => {
-            const gradients = tf.tensor3d((exact.get(layer.path) ?? []).flat(), [
+            const gradients = tf.tensor3d((exact.get(part.path) ?? []).flat(), [
               batchSize,
-              ...layer.gradientShape,
+              ...part.gradientShape,
             ]);
-            const normalized = gradients.div<tf.Tensor3D>(secondMoments(layer).sqrt().add(epsilon));
+            const normalized = gradients.div<tf.Tensor3D>(secondMoments(part).sqrt().add(epsilon));
             return projectGradient(normalized, left, right).arraySync().map(flat);
           });
           left.dispose();
           right.dispose();
-          expect(relativeError((values.get(layer.path) ?? []).flat(), expected.flat())).toBeLessThan(
-            ROUNDING,
-          );
+          expect(relativeError((values.get(part.path) ?? []).flat(), expected.flat())).toBeLessThan(ROUNDING);
         }
       });
 
       it('agrees with finite differences', () => {
-        const { layers, values } = collect({ projectionDim: 'exact', lossReduction: 'sum' });
-        for (const layer of layers) {
-          const expected = differenceGradients(layer, () => weightedLoss(model, batch));
+        const { parts, values } = collect({ projectionDim: 'exact', lossReduction: 'sum' });
+        for (const part of parts) {
+          const expected = differenceGradients(part, () => weightedLoss(model, batch));
           const sum = expected.map((_, i) =>
-            (values.get(layer.path) ?? []).reduce((total, row) => total + (row[i] ?? NaN), 0),
+            (values.get(part.path) ?? []).reduce((total, row) => total + (row[i] ?? NaN), 0),
           );
           expect(relativeError(sum, expected)).toBeLessThan(TRUNCATION);
         }

@@ -37,8 +37,8 @@ it.each([1, 2, 50])('reads v̂ as Adam defines it after %i steps', (steps) => {
     optimizer.minimize(() => linearLoss(model, factor));
   }
   const corrected = v / (1 - BETA2 ** steps);
-  const { layers } = new GradientCollector(model);
-  const found = tf.tidy(() => new AdamNormalizer(optimizer).secondMoments(layers[0]!).arraySync());
+  const { parts } = new GradientCollector(model);
+  const found = tf.tidy(() => new AdamNormalizer(optimizer).secondMoments(parts[0]!).arraySync());
   // The kernel [3, 2] has constants 1 to 6, the bias 2 and 4; laid out as [outputs, inputs and bias].
   const expected = [
     [1, 3, 5, 2],
@@ -51,20 +51,20 @@ it('is the same when saved and read back', () => {
   const model = denseModel();
   const optimizer = tf.train.adam(0.01);
   optimizer.minimize(() => linearLoss(model, 0.7));
-  const { layers } = new GradientCollector(model);
+  const { parts } = new GradientCollector(model);
   const normalizer = new AdamNormalizer(optimizer);
   const file = path.join(directory, 'normalizer.safetensors');
-  saveNormalizer(file, normalizer, layers);
+  saveNormalizer(file, normalizer, parts);
   const stored = StoredNormalizer.open(file);
   expect(stored.epsilon).toBe(normalizer.epsilon);
-  const [found, expected] = tf.tidy(() => [stored, normalizer].map((each) => each.secondMoments(layers[0]!)));
+  const [found, expected] = tf.tidy(() => [stored, normalizer].map((each) => each.secondMoments(parts[0]!)));
   expect(found!.arraySync()).toEqual(expected!.arraySync());
   stored.close();
 });
 
 it('refuses an optimizer that has not taken a step', () => {
   const model = denseModel();
-  const { layers } = new GradientCollector(model);
+  const { parts } = new GradientCollector(model);
   const normalizer = new AdamNormalizer(tf.train.adam());
-  expect(() => normalizer.secondMoments(layers[0]!)).toThrow(/holds no second moments of weight/);
+  expect(() => normalizer.secondMoments(parts[0]!)).toThrow(/holds no second moments of weight/);
 });

@@ -1,12 +1,12 @@
 /** The other oracle: central differences of the loss, one weight element at a time. */
 import * as tf from '@tensorflow/tfjs';
-import type { AttributedLayer } from '../../lib/capture/attributed-layers';
+import type { AttributedPart } from '../../lib/capture/attributed-layers';
 
 const STEP = 1e-2;
 
-/** The gradient [O, I], flattened, of a scalar loss by one layer's weights. */
+/** The gradient [O, I], flattened, of a scalar loss by one part's weights. */
 export function differenceGradients(
-  { layer, adapter, weights }: AttributedLayer,
+  { asMatrix, weights }: Pick<AttributedPart, 'asMatrix' | 'weights'>,
   loss: () => tf.Scalar,
 ): Float32Array {
   const value = () => tf.tidy(() => loss().dataSync()[0] ?? NaN);
@@ -26,7 +26,7 @@ export function differenceGradients(
   });
   return tf.tidy(() => {
     const tensors = gradients.map((gradient, i) => tf.tensor(gradient, weights[i]?.shape));
-    return adapter.asMatrix(layer, tensors).dataSync<'float32'>().slice();
+    return asMatrix(tensors).dataSync<'float32'>().slice();
   });
 }
 
