@@ -13,7 +13,14 @@ interface Addon {
 /** The part of tfjs-node's backend that native operations need. */
 export interface NativeBackend {
   readonly isUsingGpuDevice: boolean;
-  executeSingleOutput(op: string, attributes: [], inputs: tf.Tensor[]): tf.Tensor;
+  readonly binding: { readonly TF_ATTR_INT: number };
+  executeSingleOutput(op: string, attributes: OpAttribute[], inputs: tf.Tensor[]): tf.Tensor;
+}
+
+interface OpAttribute {
+  readonly name: string;
+  readonly type: number;
+  readonly value: number[];
 }
 
 /** Where `bergson setup` puts the addon, whether this runs from the sources or from dist/. */

@@ -4,20 +4,24 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { nativeBackend, type NativeBackend } from './native';
-import { contractPositions } from './project';
+import { asPositions, contractPositions } from './project';
 
-/** What the gradients G_n = sum_s d_ns a_nsᵀ are made of, and what they are projected with. */
-export interface ProjectedFactors {
-  /** A [N, S, K]. */
-  readonly activations: tf.Tensor3D;
+/** What a linear map's inputs and output gradients are projected with. */
+export interface Sides {
   /** Rᵀ [K, q]; null for the identity, where A is projected already or not made smaller. */
   readonly right: tf.Tensor2D | null;
   /** [1, q], added to each projected activation: the projection of a constant input of one. Null for none. */
   readonly biasRow: tf.Tensor2D | null;
-  /** D [N, S, O]. */
-  readonly outputGradients: tf.Tensor3D;
   /** Lᵀ [O, p]; null for the identity. */
   readonly left: tf.Tensor2D | null;
+}
+
+/** What the gradients G_n = sum_s d_ns a_nsᵀ are made of, and what they are projected with. */
+export interface ProjectedFactors extends Sides {
+  /** A [N, ..., K]: every axis between the first and the last is a position. */
+  readonly activations: tf.Tensor;
+  /** D [N, ..., O]. */
+  readonly outputGradients: tf.Tensor;
 }
 
 /**
@@ -36,7 +40,9 @@ export function projectPositions(factors: ProjectedFactors): tf.Tensor3D {
  * Of the two orders, D Lᵀ before the sum over positions or L after it, the one with fewer multiplications.
  */
 export function projectPositionsPlainly(factors: ProjectedFactors): tf.Tensor3D {
-  const { activations, right, biasRow, outputGradients, left } = factors;
+  const { right, biasRow, left } = factors;
+  const activations = asPositions(factors.activations);
+  const outputGradients = asPositions(factors.outputGradients);
   const product: tf.Tensor3D = right === null ? activations : tf.matMul(activations, right);
   const projected = biasRow === null ? product : product.add<tf.Tensor3D>(biasRow); // [N, S, q]
   if (left === null) return contractPositions(outputGradients, projected);
@@ -50,10 +56,19 @@ export function projectPositionsPlainly(factors: ProjectedFactors): tf.Tensor3D 
 
 /** {@link projectPositions} by the addon's operation. */
 export function projectPositionsNatively(factors: ProjectedFactors, backend: NativeBackend): tf.Tensor3D {
-  const { activations, right, biasRow, outputGradients, left } = factors;
-  const nothing = right === null || biasRow === null || left === null ? tf.zeros([0, 0]) : activations;
-  const inputs = [activations, right ?? nothing, biasRow ?? nothing, outputGradients, left ?? nothing];
+  const { activations, outputGradients } = factors;
+  const inputs = nativeInputs(activations, factors, outputGradients);
   return backend.executeSingleOutput('BergsonProjectFactors', [], inputs) as tf.Tensor3D;
+}
+
+/** The inputs of the addon's operations that project; an empty matrix stands for an absent one. */
+export function nativeInputs(
+  activations: tf.Tensor,
+  { right, biasRow, left }: Sides,
+  outputGradients: tf.Tensor,
+): tf.Tensor[] {
+  const nothing = right === null || biasRow === null || left === null ? tf.zeros([0, 0]) : activations;
+  return [activations, right ?? nothing, biasRow ?? nothing, outputGradients, left ?? nothing];
 }
 
 /** With nothing to project there is one product to take, and TensorFlow's own is the better one. */

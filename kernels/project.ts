@@ -2,6 +2,12 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ProjectionMatrix } from './projection-matrix';
 
+/** [N, ..., C] -> [N, S, C]: every axis between the first and the last is a position. */
+export function asPositions(x: tf.Tensor): tf.Tensor3D {
+  if (x.rank === 3) return x as tf.Tensor3D;
+  return x.reshape([x.shape[0], -1, x.shape[x.rank - 1] ?? 0]);
+}
+
 /**
  * Sum over positions of outer products: [N, S, p] and [N, S, q] -> [N, p, q]. With one position an elementwise
  * product, which TensorFlow computes faster than N products of a column and a row.

@@ -5,8 +5,9 @@
 #include <string>
 #include <thread>
 
-#include "project-factors-op.h"
-#include "project-factors.h"
+#include "instruction-sets.h"
+#include "operation.h"
+#include "thread-pool.h"
 
 namespace {
 
@@ -49,8 +50,8 @@ napi_value use_instruction_set(napi_env env, napi_callback_info info) {
 }  // namespace
 
 NAPI_MODULE_INIT() {
-  bergson::set_threads(thread_count());
-  const std::string failure = bergson::register_project_factors();
+  bergson::ThreadPool::instance().set_threads(thread_count());
+  const std::string failure = bergson::register_operations();
   if (!failure.empty()) {
     napi_throw_error(env, nullptr, failure.c_str());
     return nullptr;

@@ -1,192 +1,166 @@
-// BergsonProjectFactors: activations [N, S, K], right [K, q], bias_row [1, q], output_gradients [N, S, O], left [O, p]
-// -> [N, p, q]. A right or left of shape [0, 0] is the identity, a bias_row of that shape zero. See project-factors.h.
-#include "project-factors-op.h"
-
-#include <dlfcn.h>
-
-#include <mutex>
-#include <vector>
-
+// BergsonProjectFactors: activations [N, ..., K], right [K, q], bias_row [1, q], output_gradients [N, ..., O],
+// left [O, p] -> [N, p, q]. A right or left of shape [0, 0] is the identity, a bias_row of that shape zero.
+//
+// BergsonProjectPatches: the same for the patches of images [N, H, W, C], with output_gradients [N, H', W', O];
+// attribute `window` is kernel, stride, dilation, each height and width, then the padding at the top and on the left.
+#include "operations.h"
 #include "project-factors.h"
-#include "tensorflow-c-api.h"
 
 namespace bergson {
 namespace {
 
-constexpr char kOp[] = "BergsonProjectFactors";
+constexpr char kFactors[] = "BergsonProjectFactors";
+constexpr char kPatches[] = "BergsonProjectPatches";
 
-TensorFlow tf;
+struct Inputs {
+  Input activations, right{"right"}, bias_row{"bias_row"}, output_gradients{"output_gradients"}, left{"left"};
 
-class Status {
- public:
-  Status() : status_(tf.TF_NewStatus()) {}
-  ~Status() { tf.TF_DeleteStatus(status_); }
-  Status(const Status&) = delete;
-  Status& operator=(const Status&) = delete;
-  operator TF_Status*() const { return status_; }
-  bool ok() const { return tf.TF_GetCode(status_) == kOk; }
-  std::string message() const { return tf.TF_Message(status_); }
+  explicit Inputs(const char* activations) : activations(activations) {}
 
- private:
-  TF_Status* status_;
+  bool read(TF_OpKernelContext* context) {
+    return read_inputs(context, {&activations, &right, &bias_row, &output_gradients, &left});
+  }
 };
 
-// An input of the operation.
-class Input {
- public:
-  Input() = default;
-  ~Input() {
-    if (tensor_ != nullptr) tf.TF_DeleteTensor(tensor_);
+// What is wrong with everything but the activations, of `inputs` columns; or nothing.
+std::string complaint(const Inputs& in, std::size_t inputs) {
+  for (const Input* matrix : {&in.right, &in.bias_row, &in.left}) {
+    const std::string wrong = wrong_rank(*matrix, 2);
+    if (!wrong.empty()) return wrong;
   }
-  Input(const Input&) = delete;
-  Input& operator=(const Input&) = delete;
+  if (in.right.present() && in.right[0] != inputs) return differ(in.right, in.activations, "inputs");
+  const std::size_t columns = in.right.present() ? in.right[1] : inputs;
+  if (in.bias_row.present() && in.bias_row[0] != 1) return in.bias_row.text() + " is not one row";
+  if (in.bias_row.present() && in.bias_row[1] != columns) {
+    return differ(in.bias_row, in.right.present() ? in.right : in.activations, "columns");
+  }
+  if (in.left.present() && in.left[0] != in.output_gradients.width()) {
+    return differ(in.left, in.output_gradients, "outputs");
+  }
+  return "";
+}
 
-  bool read(TF_OpKernelContext* context, int index, TF_Status* status) {
-    tf.TF_GetInput(context, index, &tensor_, status);
-    if (tf.TF_GetCode(status) != kOk) return false;
-    for (int axis = 0; axis < tf.TF_NumDims(tensor_); axis++) {
-      shape_.push_back(static_cast<std::size_t>(tf.TF_Dim(tensor_, axis)));
+void project(TF_OpKernelContext* context, const Inputs& in, std::size_t inputs, const Patches* patches) {
+  const std::size_t outputs = in.output_gradients.width();
+  const Factors factors{in.output_gradients.examples(),
+                        in.output_gradients.positions(),
+                        inputs,
+                        outputs,
+                        in.left.present() ? in.left[1] : outputs,
+                        in.right.present() ? in.right[1] : inputs,
+                        in.activations.data(),
+                        patches,
+                        in.right.data(),
+                        in.bias_row.data(),
+                        in.output_gradients.data(),
+                        in.left.data()};
+  write_output(context, {factors.examples, factors.p, factors.q},
+               [&](float* out) { project_factors(factors, out); });
+}
+
+std::string complaint_of_factors(const Inputs& in) {
+  const Input& a = in.activations;
+  const Input& d = in.output_gradients;
+  for (const std::string& wrong : {rank_below(a, 2), rank_below(d, 2)}) {
+    if (!wrong.empty()) return wrong;
+  }
+  if (a.examples() != d.examples()) return differ(a, d, "examples");
+  if (a.positions() != d.positions()) return differ(a, d, "positions");
+  return complaint(in, a.width());
+}
+
+void compute_factors(void*, TF_OpKernelContext* context) {
+  Inputs in("activations");
+  if (!in.read(context)) return;
+  const std::string wrong = complaint_of_factors(in);
+  if (wrong.empty()) project(context, in, in.activations.width(), nullptr);
+  else refuse(context, kFactors, wrong);
+}
+
+// The attribute `window`.
+struct Window {
+  static constexpr int kCount = 8;
+  int64_t values[kCount] = {};
+
+  // Kernels, strides and dilations are positive, and no patch lies outside the image altogether.
+  bool valid() const {
+    for (int i = 0; i < 6; i++) {
+      if (values[i] < 1) return false;
+    }
+    for (int axis = 0; axis < 2; axis++) {
+      const int64_t reach = (values[axis] - 1) * values[4 + axis];
+      if (values[6 + axis] < 0 || values[6 + axis] > reach) return false;
     }
     return true;
   }
 
-  // Whether it is anything but the empty tensor that stands for nothing.
-  bool present() const {
-    for (std::size_t size : shape_) {
-      if (size != 0) return true;
-    }
-    return rank() == 0;
-  }
-  std::size_t rank() const { return shape_.size(); }
-  std::size_t operator[](std::size_t axis) const { return shape_[axis]; }
-  const float* data() const {
-    return static_cast<const float*>(tf.TF_TensorData(tensor_));
-  }
-
-  std::string shape() const {
-    std::string text = "[";
-    for (std::size_t axis = 0; axis < rank(); axis++) text += (axis == 0 ? "" : ", ") + std::to_string(shape_[axis]);
-    return text + "]";
-  }
-
- private:
-  TF_Tensor* tensor_ = nullptr;
-  std::vector<std::size_t> shape_;
+  std::size_t operator[](int index) const { return static_cast<std::size_t>(values[index]); }
 };
 
-struct Inputs {
-  Input activations, output_gradients, right, bias_row, left;
-};
+void* create_patches(TF_OpKernelConstruction* construction) {
+  Status status;
+  Window* window = new Window;
+  tf.TF_OpKernelConstruction_GetAttrInt64List(construction, "window", window->values, Window::kCount, status);
+  if (status.ok() && !window->valid()) {
+    tf.TF_SetStatus(status, kInvalidArgument, (std::string(kPatches) + ": window is out of range").c_str());
+  }
+  if (status.ok()) return window;
+  tf.TF_OpKernelConstruction_Failure(construction, status);
+  delete window;
+  return nullptr;
+}
 
-// What is wrong with the shapes, or nothing.
-std::string complaint(const Inputs& in) {
-  const auto rank = [](const char* name, const Input& input, std::size_t wanted) {
-    if (input.rank() == wanted) return std::string();
-    return std::string(name) + " " + input.shape() + " is not of rank " + std::to_string(wanted);
-  };
-  for (const std::string& wrong :
-       {rank("activations", in.activations, 3), rank("output_gradients", in.output_gradients, 3),
-        rank("right", in.right, 2), rank("bias_row", in.bias_row, 2), rank("left", in.left, 2)}) {
+void destroy_patches(void* kernel) { delete static_cast<Window*>(kernel); }
+
+// Whether patches of `out` positions along an axis start inside the image padded on both sides.
+bool fits(std::size_t size, std::size_t out, const Window& window, int axis) {
+  return out == 0 || (out - 1) * window[2 + axis] < size + window[6 + axis];
+}
+
+std::string complaint_of_patches(const Inputs& in, const Window& window) {
+  const Input& image = in.activations;
+  const Input& d = in.output_gradients;
+  for (const std::string& wrong : {wrong_rank(image, 4), wrong_rank(d, 4)}) {
     if (!wrong.empty()) return wrong;
   }
-  const auto differ = [](const char* name, const Input& input, const char* other, const Input& reference,
-                         const char* what) {
-    return std::string(name) + " " + input.shape() + " and " + other + " " + reference.shape() + " differ in " + what;
-  };
-  const Input& a = in.activations;
-  const Input& d = in.output_gradients;
-  if (a[0] != d[0]) return differ("activations", a, "output_gradients", d, "examples");
-  if (a[1] != d[1]) return differ("activations", a, "output_gradients", d, "positions");
-  if (in.right.present() && in.right[0] != a[2]) return differ("right", in.right, "activations", a, "inputs");
-  const Input& projected = in.right.present() ? in.right : a;
-  if (in.bias_row.present() && in.bias_row[0] != 1) return "bias_row " + in.bias_row.shape() + " is not one row";
-  if (in.bias_row.present() && in.bias_row[1] != projected[projected.rank() - 1]) {
-    return differ("bias_row", in.bias_row, in.right.present() ? "right" : "activations", projected, "columns");
+  if (image.examples() != d.examples()) return differ(image, d, "examples");
+  if (!fits(image[1], d[1], window, 0) || !fits(image[2], d[2], window, 1)) {
+    return d.text() + " has more positions than " + image.text();
   }
-  if (in.left.present() && in.left[0] != d[2]) return differ("left", in.left, "output_gradients", d, "outputs");
-  return "";
+  if (!in.right.present()) return "right is missing";
+  return complaint(in, window[0] * window[1] * image[3]);
 }
 
-void* create(TF_OpKernelConstruction*) { return nullptr; }
-
-void destroy(void*) {}
-
-void compute(void*, TF_OpKernelContext* context) {
-  Status status;
-  Inputs in;
-  int index = 0;
-  for (Input* input : {&in.activations, &in.right, &in.bias_row, &in.output_gradients, &in.left}) {
-    if (input->read(context, index++, status)) continue;
-    tf.TF_OpKernelContext_Failure(context, status);
-    return;
-  }
-  const std::string wrong = complaint(in);
+void compute_patches(void* kernel, TF_OpKernelContext* context) {
+  const Window& window = *static_cast<const Window*>(kernel);
+  Inputs in("image");
+  if (!in.read(context)) return;
+  const std::string wrong = complaint_of_patches(in, window);
   if (!wrong.empty()) {
-    tf.TF_SetStatus(status, kInvalidArgument, (std::string(kOp) + ": " + wrong).c_str());
-    tf.TF_OpKernelContext_Failure(context, status);
+    refuse(context, kPatches, wrong);
     return;
   }
-  const Factors factors{in.activations[0],
-                        in.activations[1],
-                        in.activations[2],
-                        in.output_gradients[2],
-                        in.left.present() ? in.left[1] : in.output_gradients[2],
-                        in.right.present() ? in.right[1] : in.activations[2],
-                        in.activations.data(),
-                        in.right.present() ? in.right.data() : nullptr,
-                        in.bias_row.present() ? in.bias_row.data() : nullptr,
-                        in.output_gradients.data(),
-                        in.left.present() ? in.left.data() : nullptr};
-  const int64_t shape[] = {static_cast<int64_t>(factors.examples), static_cast<int64_t>(factors.p),
-                           static_cast<int64_t>(factors.q)};
-  const std::size_t bytes = factors.examples * factors.p * factors.q * sizeof(float);
-  TF_Tensor* output = tf.TF_AllocateOutput(context, 0, kFloat, shape, 3, bytes, status);
-  if (!status.ok()) {
-    tf.TF_OpKernelContext_Failure(context, status);
-    return;
-  }
-  if (bytes > 0) project_factors(factors, static_cast<float*>(tf.TF_TensorData(output)));
-  tf.TF_DeleteTensor(output);
+  const Patches patches{in.activations[1], in.activations[2], in.activations[3],      window[0],
+                        window[1],         window[2],         window[3],              window[4],
+                        window[5],         window[6],         window[7],              in.output_gradients[1],
+                        in.output_gradients[2]};
+  project(context, in, patches.inputs(), &patches);
 }
 
-// TensorFlow holds pointers to the addon's functions, so it stays in memory whichever JavaScript thread loaded it.
-void stay_loaded() {
-  Dl_info self;
-  if (dladdr(reinterpret_cast<void*>(&compute), &self) != 0) {
-    dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-  }
-}
-
-std::string register_once() {
-  const std::string unbound = find_tensorflow(tf);
-  if (!unbound.empty()) return unbound;
-  Status status;
-  TF_OpDefinitionBuilder* op = tf.TF_NewOpDefinitionBuilder(kOp);
-  for (const char* input :
-       {"activations: float", "right: float", "bias_row: float", "output_gradients: float", "left: float"}) {
-    tf.TF_OpDefinitionBuilderAddInput(op, input);
-  }
-  tf.TF_OpDefinitionBuilderAddOutput(op, "projected: float");
-  tf.TF_RegisterOpDefinition(op, status);
-  if (!status.ok()) return status.message();
-  TF_KernelBuilder* kernel = tf.TF_NewKernelBuilder(kOp, "CPU", create, compute, destroy);
-  tf.TF_RegisterKernelBuilder(kOp, kernel, status);
-  if (!status.ok()) return status.message();
-  stay_loaded();
-  return "";
+std::vector<const char*> inputs_named(const char* activations) {
+  return {activations, "right: float", "bias_row: float", "output_gradients: float", "left: float"};
 }
 
 }  // namespace
 
-std::string register_project_factors() {
-  // JavaScript threads and realms all come here; TensorFlow takes each name once.
-  static std::mutex mutex;
-  static bool registered = false;
-  std::lock_guard<std::mutex> lock(mutex);
-  if (registered) return "";
-  const std::string failure = register_once();
-  registered = failure.empty();
-  return failure;
+Operation project_factors_operation() {
+  return {kFactors,       inputs_named("activations: float"), {}, "projected: float", create_nothing,
+          compute_factors, destroy_nothing};
+}
+
+Operation project_patches_operation() {
+  return {kPatches,        inputs_named("image: float"), {"window: list(int) >= 8"}, "projected: float", create_patches,
+          compute_patches, destroy_patches};
 }
 
 }  // namespace bergson

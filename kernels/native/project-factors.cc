@@ -1,10 +1,10 @@
 #include "project-factors.h"
 
 #include <algorithm>
-#include <atomic>
 
+#include "instruction-sets.h"
+#include "scratch.h"
 #include "thread-pool.h"
-#include "tiles.h"
 
 namespace bergson {
 namespace {
@@ -16,29 +16,25 @@ constexpr std::size_t kRowsTogether = 16;
 // Where there are fewer examples than that, each is split into parts, of at least so many positions.
 constexpr std::size_t kTasksWanted = 8;
 constexpr std::size_t kPartAtLeast = 128;
-// Multiplications that take about as long as waking a thread does.
-constexpr double kWorkPerThread = 4e5;
 
-const InstructionSet* const kKnown[] = {
-#if defined(__x86_64__)
-    &kAvx512,
-    &kAvx2,
-#endif
-    &kBaseline,
-};
+// Columns of a projection in memory are a multiple of this: partial vectors are slow to add to.
+constexpr std::size_t kLanes = 16;
 
-const InstructionSet* fastest() {
-  for (const InstructionSet* set : kKnown) {
-    if (set->supported()) return set;
+// Columns of a matrix [rows, columns] filled up with zeros to a multiple of kLanes.
+const float* widened(const float* matrix, std::size_t rows, std::size_t columns, std::size_t width,
+                     std::vector<float>& buffer) {
+  if (matrix == nullptr || columns == width) return matrix;
+  float* wide = scratch(buffer, rows * width);
+  for (std::size_t row = 0; row < rows; row++) {
+    std::copy_n(matrix + row * columns, columns, wide + row * width);
+    std::fill_n(wide + row * width + columns, width - columns, 0.0f);
   }
-  return &kBaseline;
+  return wide;
 }
-
-std::atomic<const InstructionSet*> chosen{fastest()};
-std::atomic<std::size_t> most_threads{1};
 
 // How a call is divided. It follows from the shapes alone, because it decides the order of the sums.
 struct Plan {
+  std::size_t block;     // positions projected at one time: of patches, whole lines
   std::size_t together;  // examples of one task
   std::size_t parts;     // parts of one example, summed up at the end
   std::size_t part;      // positions of a part
@@ -46,13 +42,15 @@ struct Plan {
   bool left_first;
   double work;  // multiplications
 
-  explicit Plan(const Factors& f) : together(1), parts(1), part(f.positions) {
-    if (f.positions <= kBlock) {
+  explicit Plan(const Factors& f) : block(kBlock), together(1), parts(1), part(f.positions) {
+    if (f.patches != nullptr) block = std::max<std::size_t>(1, kBlock / f.patches->out_width) * f.patches->out_width;
+    if (f.positions <= block) {
       together = std::max<std::size_t>(1, kRowsTogether / std::max<std::size_t>(1, f.positions));
     } else if (f.examples < kTasksWanted) {
       const std::size_t wanted = (kTasksWanted + f.examples - 1) / std::max<std::size_t>(1, f.examples);
       parts = std::max<std::size_t>(1, std::min(wanted, f.positions / kPartAtLeast));
       part = (f.positions + parts - 1) / parts;
+      part = (part + block - 1) / block * block;
     }
     const double s = static_cast<double>(part), o = static_cast<double>(f.outputs);
     const double p = static_cast<double>(f.p), q = static_cast<double>(f.q);
@@ -67,14 +65,13 @@ struct Plan {
   std::size_t tasks(const Factors& f) const { return (f.examples + together - 1) / together * parts; }
 };
 
-float* scratch(std::vector<float>& buffer, std::size_t size) {
-  if (buffer.size() < size) buffer.resize(size);
-  return buffer.data();
-}
-
-// Rows from `row` of [examples * positions, inputs], projected: [rows, q].
-const float* projected_inputs(const Factors& f, const InstructionSet& set, std::size_t row, std::size_t rows) {
-  const float* a = f.activations + row * f.inputs;
+// Positions `first` to `end` of examples `n` to `n + count`, their activations projected: [rows, q]. Of several
+// examples, all positions.
+const float* projected_inputs(const Factors& f, const InstructionSet& set, std::size_t n, std::size_t count,
+                              std::size_t first, std::size_t end) {
+  const std::size_t rows = count * (end - first);
+  const float* a = f.patches == nullptr ? f.activations + (n * f.positions + first) * f.inputs
+                                        : f.activations + n * f.patches->image();
   if (f.right == nullptr && f.bias_row == nullptr) return a;
   thread_local std::vector<float> buffer;
   float* y = scratch(buffer, rows * f.q);
@@ -84,10 +81,18 @@ const float* projected_inputs(const Factors& f, const InstructionSet& set, std::
     }
     return y;
   }
-  if (f.bias_row != nullptr) {
-    for (std::size_t i = 0; i < rows; i++) std::copy_n(f.bias_row, f.q, y + i * f.q);
+  for (std::size_t i = 0; i < rows; i++) {
+    if (f.bias_row == nullptr) std::fill_n(y + i * f.q, f.q, 0.0f);
+    else std::copy_n(f.bias_row, f.q, y + i * f.q);
   }
-  set.multiply({false, f.bias_row != nullptr, rows, f.q, f.inputs, a, f.inputs, f.right, f.q, y, f.q});
+  if (f.patches == nullptr) {
+    set.multiply({false, true, rows, f.q, f.inputs, a, f.inputs, f.right, f.q, y, f.q});
+    return y;
+  }
+  for (std::size_t i = 0; i < count; i++) {
+    float* to = y + i * (end - first) * f.q;
+    add_projected_patches(*f.patches, a + i * f.patches->image(), first, end, f.right, f.q, set, to);
+  }
   return y;
 }
 
@@ -100,25 +105,37 @@ const float* projected_outputs(const Factors& f, const InstructionSet& set, std:
   return p;
 }
 
-// Positions `first` to `end` of examples `n` to `n + count`, into out [count, p, q]. Of several examples, all positions.
+// Positions `first` to `end` of examples `n` to `n + count`, into out [count, p, columns], of which q may hold more. Of
+// several examples, all positions.
 void project(const Factors& f, const Plan& plan, const InstructionSet& set, std::size_t n, std::size_t count,
-             std::size_t first, std::size_t end, float* out) {
+             std::size_t first, std::size_t end, std::size_t columns, float* out) {
   const bool sum_first = f.left != nullptr && !plan.left_first;
   const std::size_t m = plan.left_first ? f.p : f.outputs;
   thread_local std::vector<float> buffer;
-  for (std::size_t block = first; block < end; block += kBlock) {
-    const std::size_t positions = std::min(kBlock, end - block);
+  for (std::size_t block = first; block < end; block += plan.block) {
+    const std::size_t positions = std::min(plan.block, end - block);
     const std::size_t row = n * f.positions + block;
-    const float* y = projected_inputs(f, set, row, count * positions);
+    // The processor does not see by itself that the next block's lines of D come after this one's.
+    if (block + positions < end) {
+      const float* next = f.output_gradients + (row + positions) * f.outputs;
+      const std::size_t size = std::min(plan.block, end - block - positions) * f.outputs;
+      for (std::size_t i = 0; i < size; i += 16) __builtin_prefetch(next + i);
+    }
+    const float* y = projected_inputs(f, set, n, count, block, block + positions);
     const float* d = plan.left_first ? projected_outputs(f, set, row, count * positions)
                                      : f.output_gradients + row * f.outputs;
     for (std::size_t i = 0; i < count; i++) {
-      float* sum = sum_first ? scratch(buffer, m * f.q) : out + i * f.p * f.q;
+      float* out_i = out + i * f.p * columns;
       const float* d_i = d + i * positions * m;
       const float* y_i = y + i * positions * f.q;
+      if (!sum_first) {
+        set.multiply({true, block > first, m, columns, positions, d_i, m, y_i, f.q, out_i, columns});
+        continue;
+      }
+      float* sum = scratch(buffer, m * f.q);
       set.multiply({true, block > first, m, f.q, positions, d_i, m, y_i, f.q, sum, f.q});
-      if (!sum_first || block + positions < end) continue;
-      set.multiply({true, false, f.p, f.q, m, f.left, f.p, sum, f.q, out + i * f.p * f.q, f.q});
+      if (block + positions < end) continue;
+      set.multiply({true, false, f.p, columns, m, f.left, f.p, sum, f.q, out_i, columns});
     }
   }
 }
@@ -131,19 +148,23 @@ void project_factors(const Factors& f, float* out) {
     std::fill_n(out, f.examples * size, 0.0f);
     return;
   }
-  const Plan plan(f);
-  const InstructionSet& set = *chosen.load();
+  Factors wide = f;
+  thread_local std::vector<float> wide_right, wide_bias;
+  if (f.right != nullptr) wide.q = (f.q + kLanes - 1) / kLanes * kLanes;
+  wide.right = widened(f.right, f.inputs, f.q, wide.q, wide_right);
+  wide.bias_row = widened(f.bias_row, 1, f.q, wide.q, wide_bias);
+  const Plan plan(wide);
+  const InstructionSet& set = instruction_set();
   thread_local std::vector<float> buffer;
   float* partial = plan.parts == 1 ? out : scratch(buffer, f.examples * plan.parts * size);
-  const double useful = std::min(plan.work / kWorkPerThread, static_cast<double>(most_threads.load()));
-  ThreadPool::instance().run(plan.tasks(f), static_cast<std::size_t>(useful), [&](std::size_t task) {
+  ThreadPool::instance().run(plan.tasks(f), plan.work, [&](std::size_t task) {
     const std::size_t n = task / plan.parts * plan.together;
     const std::size_t count = std::min(plan.together, f.examples - n);
     const std::size_t first = std::min(f.positions, task % plan.parts * plan.part);
     const std::size_t end = std::min(f.positions, first + plan.part);
     float* to = partial + (plan.parts == 1 ? n : task) * size;
     if (first == end) std::fill_n(to, size, 0.0f);
-    project(f, plan, set, n, count, first, end, to);
+    project(wide, plan, set, n, count, first, end, f.q, to);
   });
   if (plan.parts == 1) return;
   for (std::size_t n = 0; n < f.examples; n++) {
@@ -154,25 +175,5 @@ void project_factors(const Factors& f, float* out) {
     }
   }
 }
-
-std::vector<std::string> instruction_sets() {
-  std::vector<std::string> names;
-  for (const InstructionSet* set : kKnown) {
-    if (set->supported()) names.push_back(set->name);
-  }
-  return names;
-}
-
-bool use_instruction_set(const std::string& name) {
-  for (const InstructionSet* set : kKnown) {
-    if (set->supported() && name == set->name) {
-      chosen = set;
-      return true;
-    }
-  }
-  return false;
-}
-
-void set_threads(std::size_t threads) { most_threads = std::max<std::size_t>(1, threads); }
 
 }  // namespace bergson

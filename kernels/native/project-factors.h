@@ -1,16 +1,17 @@
 // The projected per-example gradients of a linear map, without forming the gradients.
 #pragma once
 #include <cstddef>
-#include <string>
-#include <vector>
+
+#include "patches.h"
 
 namespace bergson {
 
 // out_n [p, q] = sum_s (d_ns L)ᵀ (a_ns R + b) for a_ns [inputs], R [inputs, q], b [q], d_ns [outputs], L [outputs, p].
 struct Factors {
   std::size_t examples, positions, inputs, outputs, p, q;
-  const float* activations;       // [examples, positions, inputs]
-  const float* right;             // null: the identity, and q = inputs
+  const float* activations;       // [examples, positions, inputs]; with patches, their images
+  const Patches* patches;         // null: activations are rows as they are
+  const float* right;             // null: the identity, and q = inputs; not with patches
   const float* bias_row;          // null: zero
   const float* output_gradients;  // [examples, positions, outputs]
   const float* left;              // null: the identity, and p = outputs
@@ -18,14 +19,5 @@ struct Factors {
 
 // Writes out [examples, p, q]. The numbers depend on the factors and the instruction set, not on threads or timing.
 void project_factors(const Factors& factors, float* out);
-
-// Names of the instruction sets that this processor has, the fastest first; that one is used unless another is asked for.
-std::vector<std::string> instruction_sets();
-
-// Uses the named one from now on; false if this processor lacks it.
-bool use_instruction_set(const std::string& name);
-
-// The most threads one call may use.
-void set_threads(std::size_t threads);
 
 }  // namespace bergson

@@ -45,26 +45,9 @@ std::string find_tensorflow(TensorFlow& functions) {
     if (symbol == nullptr) missing = std::string("the loaded TensorFlow has no ") + name;
     function = reinterpret_cast<std::decay_t<decltype(function)>>(symbol);
   };
-#define FIND(name) find(#name, functions.name)
-  FIND(TF_NewStatus);
-  FIND(TF_DeleteStatus);
-  FIND(TF_SetStatus);
-  FIND(TF_GetCode);
-  FIND(TF_Message);
-  FIND(TF_NewOpDefinitionBuilder);
-  FIND(TF_OpDefinitionBuilderAddInput);
-  FIND(TF_OpDefinitionBuilderAddOutput);
-  FIND(TF_RegisterOpDefinition);
-  FIND(TF_NewKernelBuilder);
-  FIND(TF_RegisterKernelBuilder);
-  FIND(TF_GetInput);
-  FIND(TF_AllocateOutput);
-  FIND(TF_OpKernelContext_Failure);
-  FIND(TF_DeleteTensor);
-  FIND(TF_TensorData);
-  FIND(TF_NumDims);
-  FIND(TF_Dim);
-#undef FIND
+#define BERGSON_FIND(result, name, arguments) find(#name, functions.name);
+  BERGSON_TENSORFLOW_FUNCTIONS(BERGSON_FIND)
+#undef BERGSON_FIND
   return missing;
 }
 

@@ -36,11 +36,15 @@ constexpr int kInvalidArgument = 3;
   X(TF_OpDefinitionBuilder*, TF_NewOpDefinitionBuilder, (const char* name))                                          \
   X(void, TF_OpDefinitionBuilderAddInput, (TF_OpDefinitionBuilder*, const char* spec))                               \
   X(void, TF_OpDefinitionBuilderAddOutput, (TF_OpDefinitionBuilder*, const char* spec))                              \
+  X(void, TF_OpDefinitionBuilderAddAttr, (TF_OpDefinitionBuilder*, const char* spec))                                \
   X(void, TF_RegisterOpDefinition, (TF_OpDefinitionBuilder*, TF_Status*))                                            \
   X(TF_KernelBuilder*, TF_NewKernelBuilder,                                                                          \
     (const char* op, const char* device, void* (*create)(TF_OpKernelConstruction*),                                  \
      void (*compute)(void*, TF_OpKernelContext*), void (*destroy)(void*)))                                           \
   X(void, TF_RegisterKernelBuilder, (const char* name, TF_KernelBuilder*, TF_Status*))                               \
+  X(void, TF_OpKernelConstruction_GetAttrInt64List,                                                                  \
+    (TF_OpKernelConstruction*, const char* name, int64_t* values, int count, TF_Status*))                            \
+  X(void, TF_OpKernelConstruction_Failure, (TF_OpKernelConstruction*, TF_Status*))                                   \
   X(void, TF_GetInput, (TF_OpKernelContext*, int index, TF_Tensor**, TF_Status*))                                    \
   X(TF_Tensor*, TF_AllocateOutput,                                                                                   \
     (TF_OpKernelContext*, int index, int type, const int64_t* shape, int rank, size_t bytes, TF_Status*))            \

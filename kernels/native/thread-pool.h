@@ -1,5 +1,6 @@
 // Threads that outlive the calls they serve: starting some for each call costs more than most calls.
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
@@ -17,9 +18,15 @@ class ThreadPool {
     return *pool;
   }
 
-  // Calls `task` with 0 to `tasks` - 1, on the calling thread and up to `threads` - 1 others; returns when all are
-  // done. Which thread takes which task depends on timing, so a task's result must not depend on its thread.
-  void run(std::size_t tasks, std::size_t threads, const std::function<void(std::size_t)>& task) {
+  // The most threads one call may use.
+  void set_threads(std::size_t threads) { most_threads_ = std::max<std::size_t>(1, threads); }
+
+  // Calls `task` with 0 to `tasks` - 1, on the calling thread and as many others as `work`, the multiplications of all
+  // tasks together, makes worth waking; returns when all are done. Which thread takes which task depends on timing, so
+  // a task's result must not depend on its thread.
+  void run(std::size_t tasks, double work, const std::function<void(std::size_t)>& task) {
+    const double worth = std::min(work / kWorkPerThread, static_cast<double>(most_threads_.load()));
+    const std::size_t threads = static_cast<std::size_t>(worth);
     // Two JavaScript threads may call at the same time; the second does its work by itself.
     std::unique_lock<std::mutex> turn(turn_, std::defer_lock);
     if (threads < 2 || tasks < 2 || !turn.try_lock()) {
@@ -43,6 +50,9 @@ class ThreadPool {
   }
 
  private:
+  // Multiplications that take about as long as waking a thread does.
+  static constexpr double kWorkPerThread = 4e5;
+
   struct Job {
     const std::function<void(std::size_t)>& task;
     const std::size_t tasks;
@@ -67,6 +77,7 @@ class ThreadPool {
     }
   }
 
+  std::atomic<std::size_t> most_threads_{1};
   std::mutex turn_;
   std::mutex mutex_;
   std::condition_variable wake_;

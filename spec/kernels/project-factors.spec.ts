@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
-import { addonFile, nativeAddon, nativeBackend } from '../../kernels/native';
+import { nativeAddon } from '../../kernels/native';
 import {
   projectPositions,
   projectPositionsNatively,
@@ -9,6 +8,14 @@ import {
   type ProjectedFactors,
 } from '../../kernels/project-factors';
 import { relativeError, ROUNDING } from '../support/closeness';
+import {
+  describeNative,
+  eachInstructionSet,
+  INSTRUCTION_SETS,
+  nativeOperations,
+  useFastestInstructionSet,
+  useInstructionSet,
+} from './native-operations';
 
 /** Sizes of one call; a side that is not projected has no size of its own. */
 interface Sizes {
@@ -119,11 +126,7 @@ function run(project: (factors: ProjectedFactors) => tf.Tensor3D, sizes: Sizes, 
   });
 }
 
-function natively(factors: ProjectedFactors): tf.Tensor3D {
-  const backend = nativeBackend();
-  if (backend === null) throw new Error(`no native operation: ${nativeAddon() as string}`);
-  return projectPositionsNatively(factors, backend);
-}
+const natively = (factors: ProjectedFactors) => projectPositionsNatively(factors, nativeOperations());
 
 describe('the projected gradients of a linear map', () => {
   it('are those of a float64 loop, by plain operations', () => {
@@ -151,40 +154,19 @@ describe('the projected gradients of a linear map', () => {
   });
 });
 
-const backendAsked = process.env.BERGSON_BACKEND ?? '';
-const missing =
-  backendAsked !== '' && backendAsked !== 'tensorflow'
-    ? `on ${backendAsked}`
-    : existsSync(addonFile())
-      ? ''
-      : 'the addon is not built';
-const describeNative = missing === '' ? describe : describe.skip;
-
-describeNative(`the native projection${missing === '' ? '' : ` (skipped: ${missing})`}`, () => {
-  const sets = ['avx512', 'avx2', 'baseline'];
-
-  function use(set: string): boolean {
-    const addon = nativeAddon();
-    if (typeof addon === 'string') throw new Error(addon);
-    return addon.useInstructionSet(set);
-  }
-
-  afterEach(() => {
-    const addon = nativeAddon();
-    if (typeof addon !== 'string') addon.useInstructionSet(addon.instructionSets[0] ?? '');
-  });
+describeNative('the native projection', () => {
+  afterEach(useFastestInstructionSet);
 
   it('knows the fastest of what this processor has, and refuses what it has not', () => {
     const addon = nativeAddon();
     const known = typeof addon === 'string' ? [] : addon.instructionSets;
     expect(known.at(-1)).toBe('baseline');
-    expect(sets.filter((set) => known.includes(set))).toEqual(known);
-    expect(sets.filter((set) => use(set))).toEqual(known);
-    expect(use('mmx')).toBe(false);
+    expect(INSTRUCTION_SETS.filter((set) => known.includes(set))).toEqual(known);
+    expect(INSTRUCTION_SETS.filter((set) => useInstructionSet(set))).toEqual(known);
+    expect(useInstructionSet('mmx')).toBe(false);
   });
 
-  it.each(sets)('agrees with a float64 loop and the plain operations, on %s', (set) => {
-    if (!use(set)) return;
+  eachInstructionSet('agrees with a float64 loop and the plain operations', () => {
     fc.assert(
       fc.property(anySizes, (sizes) => {
         const values = valuesOf(sizes);
@@ -196,14 +178,12 @@ describeNative(`the native projection${missing === '' ? '' : ` (skipped: ${missi
     );
   });
 
-  it.each(sets.flatMap((set) => LARGE.map((sizes) => [set, sizes] as const)))(
-    'agrees with a float64 loop, on %s with %j',
-    (set, sizes) => {
-      if (!use(set)) return;
+  describe.each(LARGE)('with %j', (sizes) => {
+    eachInstructionSet('agrees with a float64 loop', () => {
       const values = valuesOf(sizes);
       expect(relativeError(run(natively, sizes, values), reference(sizes, values))).toBeLessThan(ROUNDING);
-    },
-  );
+    });
+  });
 
   it.each(LARGE)('gives the same bits each time: %j', (sizes) => {
     const values = valuesOf(sizes);
@@ -232,7 +212,8 @@ describeNative(`the native projection${missing === '' ? '' : ` (skipped: ${missi
     ['left', [8, 3], /left \[8, 3\] and output_gradients \[2, 5, 7\] differ in outputs/],
     ['activations', [3, 5, 6], /activations \[3, 5, 6\] and output_gradients \[2, 5, 7\] differ in examples/],
     ['outputGradients', [2, 4, 7], /activations \[2, 5, 6\] and .* \[2, 4, 7\] differ in positions/],
-    ['activations', [10, 6], /activations \[10, 6\] is not of rank 3/],
+    ['activations', [10, 6], /activations \[10, 6\] and output_gradients \[2, 5, 7\] differ in examples/],
+    ['activations', [6], /activations \[6\] is of a rank below 2/],
     ['left', [7], /left \[7\] is not of rank 2/],
   ] as const)('refuses %s of shape %j', (name, shape, message) => {
     const failing = () =>

@@ -1,0 +1,115 @@
+#include "operation.h"
+
+#include <dlfcn.h>
+
+#include <mutex>
+
+#include "operations.h"
+
+namespace bergson {
+
+TensorFlow tf;
+
+bool Input::read(TF_OpKernelContext* context, int index, TF_Status* status) {
+  tf.TF_GetInput(context, index, &tensor_, status);
+  if (tf.TF_GetCode(status) != kOk) return false;
+  for (int axis = 0; axis < tf.TF_NumDims(tensor_); axis++) {
+    shape_.push_back(static_cast<std::size_t>(tf.TF_Dim(tensor_, axis)));
+  }
+  return true;
+}
+
+std::size_t Input::positions() const {
+  std::size_t count = 1;
+  for (std::size_t axis = 1; axis + 1 < rank(); axis++) count *= shape_[axis];
+  return count;
+}
+
+std::string Input::text() const {
+  std::string text = std::string(name_) + " [";
+  for (std::size_t axis = 0; axis < rank(); axis++) text += (axis == 0 ? "" : ", ") + std::to_string(shape_[axis]);
+  return text + "]";
+}
+
+std::string differ(const Input& one, const Input& other, const char* what) {
+  return one.text() + " and " + other.text() + " differ in " + what;
+}
+
+std::string wrong_rank(const Input& input, std::size_t wanted) {
+  return input.rank() == wanted ? "" : input.text() + " is not of rank " + std::to_string(wanted);
+}
+
+std::string rank_below(const Input& input, std::size_t least) {
+  return input.rank() >= least ? "" : input.text() + " is of a rank below " + std::to_string(least);
+}
+
+bool read_inputs(TF_OpKernelContext* context, std::initializer_list<Input*> inputs) {
+  Status status;
+  int index = 0;
+  for (Input* input : inputs) {
+    if (input->read(context, index++, status)) continue;
+    tf.TF_OpKernelContext_Failure(context, status);
+    return false;
+  }
+  return true;
+}
+
+void refuse(TF_OpKernelContext* context, const char* name, const std::string& why) {
+  Status status;
+  tf.TF_SetStatus(status, kInvalidArgument, (std::string(name) + ": " + why).c_str());
+  tf.TF_OpKernelContext_Failure(context, status);
+}
+
+void* create_nothing(TF_OpKernelConstruction*) { return nullptr; }
+
+void destroy_nothing(void*) {}
+
+namespace {
+
+// TensorFlow holds pointers to the addon's functions, so it stays in memory whichever JavaScript thread loaded it.
+void stay_loaded() {
+  Dl_info self;
+  if (dladdr(reinterpret_cast<void*>(&create_nothing), &self) != 0) {
+    dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+  }
+}
+
+std::string register_operation(const Operation& operation) {
+  Status status;
+  TF_OpDefinitionBuilder* builder = tf.TF_NewOpDefinitionBuilder(operation.name);
+  for (const char* input : operation.inputs) tf.TF_OpDefinitionBuilderAddInput(builder, input);
+  for (const char* attribute : operation.attributes) tf.TF_OpDefinitionBuilderAddAttr(builder, attribute);
+  tf.TF_OpDefinitionBuilderAddOutput(builder, operation.output);
+  tf.TF_RegisterOpDefinition(builder, status);
+  if (!status.ok()) return status.message();
+  TF_KernelBuilder* kernel =
+      tf.TF_NewKernelBuilder(operation.name, "CPU", operation.create, operation.compute, operation.destroy);
+  tf.TF_RegisterKernelBuilder(operation.name, kernel, status);
+  return status.ok() ? "" : status.message();
+}
+
+std::string register_all() {
+  const std::string unbound = find_tensorflow(tf);
+  if (!unbound.empty()) return unbound;
+  for (const Operation& operation : {project_factors_operation(), project_patches_operation()}) {
+    const std::string failure = register_operation(operation);
+    if (!failure.empty()) return failure;
+  }
+  stay_loaded();
+  return "";
+}
+
+}  // namespace
+
+std::string register_operations() {
+  // JavaScript threads and realms all come here; TensorFlow takes each name once.
+  static std::mutex mutex;
+  static bool registered = false;
+  std::lock_guard<std::mutex> lock(mutex);
+  if (registered) return "";
+  const std::string failure = register_all();
+  registered = failure.empty();
+  return failure;
+}
+
+}  // namespace bergson

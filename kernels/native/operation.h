@@ -1,0 +1,108 @@
+// What the addon's TensorFlow operations share: their inputs, outputs and errors, and how they are registered.
+#pragma once
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "tensorflow-c-api.h"
+
+namespace bergson {
+
+// The TensorFlow that this process has loaded, once an operation is registered.
+extern TensorFlow tf;
+
+class Status {
+ public:
+  Status() : status_(tf.TF_NewStatus()) {}
+  ~Status() { tf.TF_DeleteStatus(status_); }
+  Status(const Status&) = delete;
+  Status& operator=(const Status&) = delete;
+  operator TF_Status*() const { return status_; }
+  bool ok() const { return tf.TF_GetCode(status_) == kOk; }
+  std::string message() const { return tf.TF_Message(status_); }
+
+ private:
+  TF_Status* status_;
+};
+
+// A float32 input of an operation.
+class Input {
+ public:
+  explicit Input(const char* name) : name_(name) {}
+  ~Input() {
+    if (tensor_ != nullptr) tf.TF_DeleteTensor(tensor_);
+  }
+  Input(const Input&) = delete;
+  Input& operator=(const Input&) = delete;
+
+  bool read(TF_OpKernelContext* context, int index, TF_Status* status);
+
+  // Whether it is anything but the empty matrix [0, 0] that stands for nothing.
+  bool present() const { return !(rank() == 2 && shape_[0] == 0 && shape_[1] == 0); }
+  std::size_t rank() const { return shape_.size(); }
+  std::size_t operator[](std::size_t axis) const { return shape_[axis]; }
+  // Null where nothing is present.
+  const float* data() const { return present() ? static_cast<const float*>(tf.TF_TensorData(tensor_)) : nullptr; }
+
+  // As [examples, positions, width]: every axis between the first and the last is a position.
+  std::size_t examples() const { return shape_.front(); }
+  std::size_t positions() const;
+  std::size_t width() const { return shape_.back(); }
+
+  // Its name and shape, for messages.
+  std::string text() const;
+
+ private:
+  const char* name_;
+  TF_Tensor* tensor_ = nullptr;
+  std::vector<std::size_t> shape_;
+};
+
+// "a [2, 3] and b [4, 3] differ in rows"
+std::string differ(const Input& one, const Input& other, const char* what);
+
+// What is wrong with an input's rank, or nothing.
+std::string wrong_rank(const Input& input, std::size_t wanted);
+std::string rank_below(const Input& input, std::size_t least);
+
+// Reads all inputs in order; on failure the context has been told.
+bool read_inputs(TF_OpKernelContext* context, std::initializer_list<Input*> inputs);
+
+// Fails the operation `name` for its arguments.
+void refuse(TF_OpKernelContext* context, const char* name, const std::string& why);
+
+// Lets `fill` write the only output, of float32; not called where there is nothing to write.
+template <class Fill>
+void write_output(TF_OpKernelContext* context, const std::vector<std::size_t>& shape, const Fill& fill) {
+  Status status;
+  std::vector<int64_t> sizes(shape.begin(), shape.end());
+  std::size_t bytes = sizeof(float);
+  for (std::size_t size : shape) bytes *= size;
+  TF_Tensor* output =
+      tf.TF_AllocateOutput(context, 0, kFloat, sizes.data(), static_cast<int>(sizes.size()), bytes, status);
+  if (!status.ok()) {
+    tf.TF_OpKernelContext_Failure(context, status);
+    return;
+  }
+  if (bytes > 0) fill(static_cast<float*>(tf.TF_TensorData(output)));
+  tf.TF_DeleteTensor(output);
+}
+
+struct Operation {
+  const char* name;
+  std::vector<const char*> inputs;
+  std::vector<const char*> attributes;
+  const char* output;
+  void* (*create)(TF_OpKernelConstruction*);
+  void (*compute)(void* kernel, TF_OpKernelContext*);
+  void (*destroy)(void* kernel);
+};
+
+// For operations without attributes.
+void* create_nothing(TF_OpKernelConstruction*);
+void destroy_nothing(void*);
+
+// Registers every operation and its CPU kernel with the TensorFlow that the process has loaded, once; empty, or why not.
+std::string register_operations();
+
+}  // namespace bergson

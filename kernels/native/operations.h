@@ -1,0 +1,10 @@
+// The addon's TensorFlow operations; each is defined in the file of its name.
+#pragma once
+#include "operation.h"
+
+namespace bergson {
+
+Operation project_factors_operation();
+Operation project_patches_operation();
+
+}  // namespace bergson

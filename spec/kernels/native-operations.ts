@@ -1,0 +1,49 @@
+/** What specs of native operations share: they are skipped, with the reason, where the addon is not built. */
+import { existsSync } from 'node:fs';
+import { addonFile, nativeAddon, nativeBackend, type NativeBackend } from '../../kernels/native';
+
+const backendAsked = process.env.BERGSON_BACKEND ?? '';
+const missing =
+  backendAsked !== '' && backendAsked !== 'tensorflow'
+    ? `on ${backendAsked}`
+    : existsSync(addonFile())
+      ? ''
+      : 'the addon is not built';
+
+export function describeNative(name: string, body: () => void): void {
+  if (missing === '') describe(name, body);
+  else describe.skip(`${name} (skipped: ${missing})`, body);
+}
+
+/** The backend to call native operations on. */
+export function nativeOperations(): NativeBackend {
+  const backend = nativeBackend();
+  if (backend === null) throw new Error(`no native operation: ${nativeAddon() as string}`);
+  return backend;
+}
+
+export const INSTRUCTION_SETS = ['avx512', 'avx2', 'baseline'];
+
+/** Whether this processor has the instruction set, which is then in use. */
+export function useInstructionSet(name: string): boolean {
+  const addon = nativeAddon();
+  if (typeof addon === 'string') throw new Error(addon);
+  return addon.useInstructionSet(name);
+}
+
+/** Uses the fastest instruction set again. */
+export function useFastestInstructionSet(): void {
+  const addon = nativeAddon();
+  if (typeof addon !== 'string') addon.useInstructionSet(addon.instructionSets[0] ?? '');
+}
+
+/** A test for each instruction set that this processor has, by whose operations it runs. */
+export function eachInstructionSet(name: string, body: () => void): void {
+  it.each(INSTRUCTION_SETS)(`${name}, on %s`, (set) => {
+    try {
+      if (useInstructionSet(set)) body();
+    } finally {
+      useFastestInstructionSet();
+    }
+  });
+}
