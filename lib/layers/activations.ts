@@ -4,37 +4,43 @@
  * (`example-row.ts`) never sees A itself unless it asks for it. Every method runs inside the caller's `tf.tidy`.
  */
 import * as tf from '@tensorflow/tfjs';
+import { asPositions } from '../../kernels/project';
+import { projectPositions } from '../../kernels/project-factors';
 import type { ProjectionMatrix } from '../../kernels/projection-matrix';
 
 export interface Activations {
   /** I: the inputs of the linear map, a bias not counted. */
   readonly inputs: number;
-  /** A Rᵀ for the first I columns of the right matrix, [N, S, q], as far as it needs more than one product. */
-  project(right: ProjectionMatrix): Projected;
+  /** L G_n Rᵀ, [N, p, q], of the gradients that these activations have with D [N, ..., O]. */
+  projectGradients(outputGradients: tf.Tensor, sides: ProjectionSides): tf.Tensor3D;
   /** A itself, [N, S, I]. */
   materialize(): tf.Tensor3D;
   /** The activations of examples `first` to `first + count`. */
   slice(first: number, count: number): Activations;
   /**
-   * D' [N, S, O] whose gradient with these activations is that of D times `scale` [O, I], element by element;
+   * D' [N, ..., O] whose gradient with these activations is that of D times `scale` [O, I], element by element;
    * null where no such D' exists, that is unless each position has a single non-zero input.
    */
-  scaleOutputGradients(outputGradients: tf.Tensor3D, scale: tf.Tensor2D): tf.Tensor3D | null;
+  scaleOutputGradients(outputGradients: tf.Tensor, scale: tf.Tensor2D): tf.Tensor | null;
 }
 
-/** Projected activations, `activations` times `right`; null: they are what they should be. */
-export interface Projected {
-  readonly activations: tf.Tensor3D;
-  readonly right: tf.Tensor2D | null;
+/** What both sides of a linear map's gradients are projected with. */
+export interface ProjectionSides {
+  /** R, whose first I columns are for the activations. */
+  readonly right: ProjectionMatrix;
+  /** [1, q], R's column for the bias; null where there is none. */
+  readonly biasRow: tf.Tensor2D | null;
+  /** Lᵀ [O, p]; null for the identity. */
+  readonly left: tf.Tensor2D | null;
 }
 
 /** A as plain tensors. */
 export class DenseActivations implements Activations {
-  /** Inputs side by side, each float32 [N, S, I_k]; most maps have one block. */
-  private readonly blocks: readonly tf.Tensor3D[];
+  /** Inputs side by side, each float32 [N, ..., I_k]; most maps have one block. */
+  private readonly blocks: readonly tf.Tensor[];
 
-  /** `blocks` side by side, each float32 [N, S, I_k]. */
-  constructor(...blocks: tf.Tensor3D[]) {
+  /** `blocks` side by side, each float32 [N, ..., I_k]: every axis between the first and the last is a position. */
+  constructor(...blocks: tf.Tensor[]) {
     this.blocks = blocks;
   }
 
@@ -45,7 +51,7 @@ export class DenseActivations implements Activations {
     return new DenseActivations(
       ...first.blocks.map((_, block) =>
         tf.concat3d(
-          parts.map(({ blocks }) => blocks[block] as tf.Tensor3D),
+          parts.map(({ blocks }) => asPositions(blocks[block] as tf.Tensor)),
           1,
         ),
       ),
@@ -53,16 +59,17 @@ export class DenseActivations implements Activations {
   }
 
   get inputs(): number {
-    return this.blocks.reduce((sum, { shape }) => sum + shape[2], 0);
+    return this.blocks.reduce((sum, { shape }) => sum + (shape[shape.length - 1] ?? 0), 0);
   }
 
-  project(right: ProjectionMatrix): Projected {
-    return { activations: this.materialize(), right: right.transposedPart(0, this.inputs) };
+  projectGradients(outputGradients: tf.Tensor, { right, biasRow, left }: ProjectionSides): tf.Tensor3D {
+    const activations = this.whole();
+    const rightMatrix = right.transposedPart(0, this.inputs);
+    return projectPositions({ activations, outputGradients, right: rightMatrix, biasRow, left });
   }
 
   materialize(): tf.Tensor3D {
-    const [first, ...others] = this.blocks;
-    return first !== undefined && others.length === 0 ? first : tf.concat3d([...this.blocks], 2);
+    return asPositions(this.whole());
   }
 
   slice(first: number, count: number): DenseActivations {
@@ -71,6 +78,12 @@ export class DenseActivations implements Activations {
 
   scaleOutputGradients(): null {
     return null;
+  }
+
+  /** [N, ..., I]. */
+  private whole(): tf.Tensor {
+    const [first, ...others] = this.blocks;
+    return first !== undefined && others.length === 0 ? first : tf.concat([...this.blocks], -1);
   }
 }
 
@@ -82,9 +95,9 @@ export class OneHotActivations implements Activations {
     readonly inputs: number,
   ) {}
 
-  project(right: ProjectionMatrix): Projected {
-    const columns = right.gather(this.ids.flatten());
-    return { activations: columns.reshape([...this.ids.shape, right.rows]), right: null };
+  projectGradients(outputGradients: tf.Tensor, { right, biasRow, left }: ProjectionSides): tf.Tensor3D {
+    const activations = right.gather(this.ids.flatten()).reshape([...this.ids.shape, right.rows]);
+    return projectPositions({ activations, outputGradients, right: null, biasRow, left });
   }
 
   materialize(): tf.Tensor3D {
@@ -95,8 +108,8 @@ export class OneHotActivations implements Activations {
     return new OneHotActivations(this.ids.slice(first, count), this.inputs);
   }
 
-  scaleOutputGradients(outputGradients: tf.Tensor3D, scale: tf.Tensor2D): tf.Tensor3D {
+  scaleOutputGradients(outputGradients: tf.Tensor, scale: tf.Tensor2D): tf.Tensor {
     const scales = tf.gather(scale, this.ids.flatten(), 1).transpose(); // [N S, O]
-    return outputGradients.mul<tf.Tensor3D>(scales.reshape<tf.Tensor3D>(outputGradients.shape));
+    return outputGradients.mul(scales.reshape(outputGradients.shape));
   }
 }

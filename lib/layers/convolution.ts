@@ -1,8 +1,9 @@
 /** Per-example gradients of `tf.layers.conv1d` and `tf.layers.conv2d`: a linear map of the patches under the kernel. */
 import * as tf from '@tensorflow/tfjs';
+import type { ConvolutionWindow } from '../../kernels/project-patches';
 import { kernelLayer, type KernelLayer } from './kernel-layer';
 import type { LayerGradient } from './layer-gradient';
-import { flattenPositions, PatchActivations, type ConvolutionGeometry } from './patch-activations';
+import { PatchActivations } from './patch-activations';
 
 interface ConvolutionLayer extends KernelLayer {
   readonly kernelSize: number[];
@@ -20,8 +21,8 @@ function convolutionGradient(className: string, rank: 1 | 2): LayerGradient<Conv
   };
   return kernelLayer<ConvolutionLayer>(className, {
     factors: (layer, input, outputGradient) => ({
-      activations: new PatchActivations(asImage(layer, input), geometry(layer)),
-      outputGradients: flattenPositions(asImage(layer, outputGradient)),
+      activations: new PatchActivations(asImage(layer, input), windowOf(layer)),
+      outputGradients: asImage(layer, outputGradient),
     }),
     linear: rank === 2 ? linear : undefined,
   });
@@ -31,7 +32,7 @@ function convolutionGradient(className: string, rank: 1 | 2): LayerGradient<Conv
 function linear(layer: ConvolutionLayer, inputs: tf.Tensor): tf.Tensor {
   const channelsFirst = layer.dataFormat === 'channelsFirst';
   const image = (channelsFirst ? channelsLast(inputs) : inputs) as tf.Tensor4D;
-  const { strides, dilations, padding } = geometry(layer);
+  const { strides, dilations, padding } = windowOf(layer);
   const kernel = layer.kernel.read() as unknown as tf.Tensor4D;
   const product: tf.Tensor = tf.conv2d(image, kernel, strides, padding, 'NHWC', dilations);
   const output = layer.bias ? product.add(layer.bias.read()) : product;
@@ -44,7 +45,7 @@ function channelsLast(x: tf.Tensor): tf.Tensor {
   return x.transpose([batch ?? 0, ...spatial, channels ?? 1]);
 }
 
-function geometry({ kernelSize, strides, dilationRate, padding }: ConvolutionLayer): ConvolutionGeometry {
+function windowOf({ kernelSize, strides, dilationRate, padding }: ConvolutionLayer): ConvolutionWindow {
   const dilations = typeof dilationRate === 'number' ? kernelSize.map(() => dilationRate) : dilationRate;
   return { kernelSize: pair(kernelSize), strides: pair(strides), dilations: pair(dilations), padding };
 }

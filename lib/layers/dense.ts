@@ -1,7 +1,6 @@
 /** Per-example gradients of `tf.layers.dense`: G_n = sum_s d_ns a_nsᵀ. */
 import * as tf from '@tensorflow/tfjs';
 import { DenseActivations } from './activations';
-import { asPositions } from './gradient-matrix';
 import { kernelLayer, type KernelLayer } from './kernel-layer';
 
 /** The layer without its activation: [N, ..., I] -> [N, ..., O]. */
@@ -16,8 +15,8 @@ function linear({ kernel, bias }: KernelLayer, inputs: tf.Tensor): tf.Tensor {
 
 export const denseGradient = kernelLayer<KernelLayer>('Dense', {
   factors: (_layer, input, outputGradient) => ({
-    activations: new DenseActivations(asPositions(input)),
-    outputGradients: asPositions(outputGradient),
+    activations: new DenseActivations(input),
+    outputGradients: outputGradient,
   }),
   linear,
 });

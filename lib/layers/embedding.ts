@@ -1,7 +1,7 @@
 /** Per-example gradients of `tf.layers.embedding`: a linear map of one-hot rows, transposed to [outputDim, inputDim]. */
 import type * as tf from '@tensorflow/tfjs';
 import { OneHotActivations } from './activations';
-import { asPositions, kernelMatrix } from './gradient-matrix';
+import { kernelMatrix } from './gradient-matrix';
 import type { Layer, LayerGradient } from './layer-gradient';
 import { variablesOf, type Weight } from './weight';
 
@@ -25,7 +25,7 @@ export const embeddingGradient: LayerGradient<EmbeddingLayer> = {
     tap(call(layer, inputs, kwargs) as tf.Tensor, inputs, ([ids], outputGradient) => [
       {
         activations: new OneHotActivations(positions(ids as tf.Tensor), layer.inputDim),
-        outputGradients: asPositions(outputGradient),
+        outputGradients: outputGradient,
       },
     ]),
 };

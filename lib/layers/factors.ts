@@ -1,6 +1,6 @@
 /** What per-example gradients are made of, mostly the two factors of G_n = sum_s d_ns a_nsᵀ, and what they are made into. */
 import * as tf from '@tensorflow/tfjs';
-import { contractPositions, projectGradient } from '../../kernels/project';
+import { asPositions, contractPositions, projectGradient } from '../../kernels/project';
 import { projectPositions } from '../../kernels/project-factors';
 import type { ProjectionMatrix } from '../../kernels/projection-matrix';
 import { DenseActivations, type Activations } from './activations';
@@ -12,8 +12,8 @@ import { DenseActivations, type Activations } from './activations';
 export interface LinearFactors {
   /** A [N, S, I]. */
   readonly activations: Activations;
-  /** D [N, S, O]: the loss's gradient at the map's output. */
-  readonly outputGradients: tf.Tensor3D;
+  /** D [N, ..., O]: the loss's gradient at the map's output. */
+  readonly outputGradients: tf.Tensor;
 }
 
 /** A gradient as it is, for weights that no linear map applies: G [N, O, I]. */
@@ -50,7 +50,7 @@ export function projectGradients(factors: Factors, { left, right }: LayerProject
     });
   }
   const biasRow = bias ? right.transposedPart(right.columns - 1, right.columns) : null;
-  return projectPositions({ ...activations.project(right), biasRow, outputGradients, left: leftMatrix });
+  return activations.projectGradients(outputGradients, { right, biasRow, left: leftMatrix });
 }
 
 /** Gradients formed at one time while scaling element by element: this many floats, or one example's. */
@@ -78,9 +78,8 @@ export function projectScaledGradients(
     blocks.push(
       tf.tidy(() => {
         const inputs = inputsWithBias(activations.slice(first, size), bias);
-        const gradient = contractPositions(outputGradients.slice(first, size), inputs).mul<tf.Tensor3D>(
-          scale,
-        );
+        const block = asPositions(outputGradients.slice(first, size));
+        const gradient = contractPositions(block, inputs).mul<tf.Tensor3D>(scale);
         return projectGradient(gradient, projection.left, projection.right);
       }),
     );
@@ -100,7 +99,7 @@ export function joinFactors(factors: readonly Factors[]): Factors[] {
     if ('gradient' in each || !(each.activations instanceof DenseActivations)) others.push(each);
     else {
       activations.push(each.activations);
-      outputGradients.push(each.outputGradients);
+      outputGradients.push(asPositions(each.outputGradients));
     }
   }
   if (activations.length < 2) return [...factors];

@@ -1,12 +1,6 @@
 /** The layouts shared by layer adapters. All run inside the caller's `tf.tidy`. */
 import * as tf from '@tensorflow/tfjs';
 
-/** [N, ..., C] -> [N, S, C]: every axis between the first and the last is a position. */
-export function asPositions(x: tf.Tensor): tf.Tensor3D {
-  if (x.rank === 3) return x as tf.Tensor3D;
-  return x.reshape([x.shape[0], -1, x.shape[x.rank - 1] ?? 0]);
-}
-
 /** A kernel [..., O] of a map with I inputs, and its bias [O] if covered, as [O, I] or [O, I + 1]. */
 export function kernelMatrix(kernel: tf.Tensor, bias?: tf.Tensor): tf.Tensor2D {
   const matrix = kernel

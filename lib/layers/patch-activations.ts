@@ -1,41 +1,36 @@
 /** The activations of a convolution: at each output position, the patch of the input under the kernel. */
 import * as tf from '@tensorflow/tfjs';
-import type { ProjectionMatrix } from '../../kernels/projection-matrix';
-import type { Activations, Projected } from './activations';
+import { asPositions } from '../../kernels/project';
+import { projectPatches, type ConvolutionWindow } from '../../kernels/project-patches';
+import type { Activations, ProjectionSides } from './activations';
 
-/** A two-dimensional convolution's geometry, channels last. */
-export interface ConvolutionGeometry {
-  readonly kernelSize: readonly [number, number];
-  readonly strides: [number, number];
-  readonly dilations: [number, number];
-  readonly padding: 'same' | 'valid';
-}
-
-/** A [N, H' W', kh kw C] without forming it: projecting patches is itself a convolution with q random filters. */
+/** A [N, H' W', kh kw C] without forming it. */
 export class PatchActivations implements Activations {
   /** `input` [N, H, W, C]. */
   constructor(
     private readonly input: tf.Tensor4D,
-    private readonly geometry: ConvolutionGeometry,
+    private readonly window: ConvolutionWindow,
   ) {}
 
   get inputs(): number {
-    const [height, width] = this.geometry.kernelSize;
+    const [height, width] = this.window.kernelSize;
     return height * width * this.input.shape[3];
   }
 
-  project(right: ProjectionMatrix): Projected {
-    const { kernelSize, strides, dilations, padding } = this.geometry;
-    const filters = right
-      .transposedPart(0, this.inputs)
-      .reshape<tf.Tensor4D>([...kernelSize, this.input.shape[3], right.rows]);
-    const projected = tf.conv2d(this.input, filters, strides, padding, 'NHWC', dilations);
-    return { activations: flattenPositions(projected), right: null };
+  projectGradients(outputGradients: tf.Tensor, { right, biasRow, left }: ProjectionSides): tf.Tensor3D {
+    return projectPatches({
+      image: this.input,
+      window: this.window,
+      right: right.transposedPart(0, this.inputs),
+      biasRow,
+      outputGradients: outputGradients as tf.Tensor4D,
+      left,
+    });
   }
 
   /** One strided slice of the padded input for each of the kernel's offsets. */
   materialize(): tf.Tensor3D {
-    const { kernelSize, strides, dilations, padding } = this.geometry;
+    const { kernelSize, strides, dilations, padding } = this.window;
     const [n, , , channels] = this.input.shape;
     const info = tf.backend_util.computeConv2DInfo(
       this.input.shape,
@@ -63,20 +58,14 @@ export class PatchActivations implements Activations {
         patches.push(padded.stridedSlice(begin, end, [1, ...strides, 1]) as tf.Tensor4D);
       }
     }
-    return flattenPositions(tf.concat4d(patches, 3));
+    return asPositions(tf.concat4d(patches, 3));
   }
 
   slice(first: number, count: number): PatchActivations {
-    return new PatchActivations(this.input.slice(first, count), this.geometry);
+    return new PatchActivations(this.input.slice(first, count), this.window);
   }
 
   scaleOutputGradients(): null {
     return null;
   }
-}
-
-/** [N, H, W, C] -> [N, H W, C]. */
-export function flattenPositions(x: tf.Tensor4D): tf.Tensor3D {
-  const [n, height, width, channels] = x.shape;
-  return x.reshape([n, height * width, channels]);
 }
