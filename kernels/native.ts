@@ -13,14 +13,14 @@ interface Addon {
 /** The part of tfjs-node's backend that native operations need. */
 export interface NativeBackend {
   readonly isUsingGpuDevice: boolean;
-  readonly binding: { readonly TF_ATTR_INT: number };
+  readonly binding: { readonly TF_ATTR_INT: number; readonly TF_ATTR_FLOAT: number };
   executeSingleOutput(op: string, attributes: OpAttribute[], inputs: tf.Tensor[]): tf.Tensor;
 }
 
-interface OpAttribute {
+export interface OpAttribute {
   readonly name: string;
   readonly type: number;
-  readonly value: number[];
+  readonly value: number | number[];
 }
 
 /** Where `bergson setup` puts the addon, whether this runs from the sources or from dist/. */

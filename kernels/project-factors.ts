@@ -3,8 +3,8 @@
  * between that and the addon's one operation.
  */
 import * as tf from '@tensorflow/tfjs';
-import { nativeBackend, type NativeBackend } from './native';
-import { asPositions, contractPositions } from './project';
+import { nativeBackend, type NativeBackend, type OpAttribute } from './native';
+import { asPositions, contractPositions, multiply } from './project';
 
 /** What a linear map's inputs and output gradients are projected with. */
 export interface Sides {
@@ -14,6 +14,8 @@ export interface Sides {
   readonly biasRow: tf.Tensor2D | null;
   /** Lᵀ [O, p]; null for the identity. */
   readonly left: tf.Tensor2D | null;
+  /** What the result is multiplied by. */
+  readonly multiplier: number;
 }
 
 /** What the gradients G_n = sum_s d_ns a_nsᵀ are made of, and what they are projected with. */
@@ -25,7 +27,7 @@ export interface ProjectedFactors extends Sides {
 }
 
 /**
- * sum_s (d_ns Lᵀ)ᵀ (a_ns Rᵀ + bias row) for every example, float32 [N, p, q]. Runs inside the caller's `tf.tidy`.
+ * multiplier sum_s (d_ns Lᵀ)ᵀ (a_ns Rᵀ + bias row) for every example, float32 [N, p, q]. Runs inside the caller's `tf.tidy`.
  *
  * @throws Error when the shapes do not fit.
  */
@@ -40,6 +42,10 @@ export function projectPositions(factors: ProjectedFactors): tf.Tensor3D {
  * Of the two orders, D Lᵀ before the sum over positions or L after it, the one with fewer multiplications.
  */
 export function projectPositionsPlainly(factors: ProjectedFactors): tf.Tensor3D {
+  return multiply(sumPositions(factors), factors.multiplier);
+}
+
+function sumPositions(factors: ProjectedFactors): tf.Tensor3D {
   const { right, biasRow, left } = factors;
   const activations = asPositions(factors.activations);
   const outputGradients = asPositions(factors.outputGradients);
@@ -58,7 +64,15 @@ export function projectPositionsPlainly(factors: ProjectedFactors): tf.Tensor3D 
 export function projectPositionsNatively(factors: ProjectedFactors, backend: NativeBackend): tf.Tensor3D {
   const { activations, outputGradients } = factors;
   const inputs = nativeInputs(activations, factors, outputGradients);
-  return backend.executeSingleOutput('BergsonProjectFactors', [], inputs) as tf.Tensor3D;
+  return backend.executeSingleOutput(
+    'BergsonProjectFactors',
+    [multiplierOf(factors, backend)],
+    inputs,
+  ) as tf.Tensor3D;
+}
+
+export function multiplierOf({ multiplier }: Sides, { binding }: NativeBackend): OpAttribute {
+  return { name: 'multiplier', type: binding.TF_ATTR_FLOAT, value: multiplier };
 }
 
 /** The inputs of the addon's operations that project; an empty matrix stands for an absent one. */

@@ -4,7 +4,13 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { nativeBackend, type NativeBackend } from './native';
-import { nativeInputs, projectPositions, projectPositionsPlainly, type Sides } from './project-factors';
+import {
+  multiplierOf,
+  nativeInputs,
+  projectPositions,
+  projectPositionsPlainly,
+  type Sides,
+} from './project-factors';
 
 /** A two-dimensional convolution's geometry, channels last. */
 export interface ConvolutionWindow {
@@ -40,13 +46,13 @@ export function projectPatches(patches: ProjectedPatches): tf.Tensor3D {
 
 /** {@link projectPatches} in plain tfjs operations, its definition: projecting patches is a convolution with q filters. */
 export function projectPatchesPlainly(
-  { image, window, right, biasRow, outputGradients, left }: ProjectedPatches,
+  { image, window, right, ...rest }: ProjectedPatches,
   project = projectPositionsPlainly,
 ): tf.Tensor3D {
   const { kernelSize, strides, dilations, padding } = window;
   const filters = right.reshape<tf.Tensor4D>([...kernelSize, image.shape[3], right.shape[1]]);
   const activations = tf.conv2d(image, filters, strides, padding, 'NHWC', dilations); // [N, H', W', q]
-  return project({ activations, right: null, biasRow, outputGradients, left });
+  return project({ ...rest, activations, right: null });
 }
 
 /** {@link projectPatches} by the addon's operation. */
@@ -61,7 +67,10 @@ export function projectPatchesNatively(patches: ProjectedPatches, backend: Nativ
     window.padding,
   ).padInfo;
   const value = [...kernelSize, ...strides, ...dilations, top, left];
-  const attributes = [{ name: 'window', type: backend.binding.TF_ATTR_INT, value }];
+  const attributes = [
+    { name: 'window', type: backend.binding.TF_ATTR_INT, value },
+    multiplierOf(patches, backend),
+  ];
   const inputs = nativeInputs(image, patches, outputGradients);
   return backend.executeSingleOutput('BergsonProjectPatches', attributes, inputs) as tf.Tensor3D;
 }

@@ -8,6 +8,11 @@ export function asPositions(x: tf.Tensor): tf.Tensor3D {
   return x.reshape([x.shape[0], -1, x.shape[x.rank - 1] ?? 0]);
 }
 
+/** `x` times `multiplier`. */
+export function multiply<T extends tf.Tensor>(x: T, multiplier: number): T {
+  return multiplier === 1 ? x : x.mul<T>(multiplier);
+}
+
 /**
  * Sum over positions of outer products: [N, S, p] and [N, S, q] -> [N, p, q]. With one position an elementwise
  * product, which TensorFlow computes faster than N products of a column and a row.

@@ -3,7 +3,7 @@ import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { batchLoss, type Batch } from './compiled-model';
 import { ModelMismatchError, NoGradientError, UnknownLayerError } from './errors';
-import { GradientCollector } from './gradient-collector';
+import { GradientCollector, type GradientCollectorOptions } from './gradient-collector';
 import { StoredNormalizer } from './normalizers/normalizer';
 import type { ExampleRecord } from './run/example-records';
 import type { LayerRecord } from './run/run-manifest';
@@ -114,14 +114,15 @@ export class Attributor {
    */
   async queryRows(model: tf.LayersModel, query: Batch | (() => tf.Scalar)): Promise<Float32Array[]> {
     const normalizer = this.storedNormalizer();
-    const collector = this.collectorFor(model, normalizer);
+    const each = typeof query !== 'function';
+    // A batch's loss is the mean over its examples; any other loss is what it is.
+    const collector = this.collectorFor(model, { normalizer, lossReduction: each ? 'mean' : 'sum' });
     try {
-      const each = typeof query !== 'function';
       const { loss, gradients } = collector.run(each ? () => batchLoss(model, query) : query);
       loss.dispose();
       const batchSize = [...gradients.values()][0]?.shape[0];
       if (batchSize === undefined) throw new NoGradientError('no attributed layer ran');
-      const rows = split(await collector.rows(gradients, batchSize, each ? batchSize : 1), batchSize);
+      const rows = split(await collector.rows(gradients, batchSize), batchSize);
       return each ? rows : [rows.reduce((sum, row) => sum.map((value, i) => value + (row[i] ?? NaN)))];
     } finally {
       collector.dispose();
@@ -139,11 +140,14 @@ export class Attributor {
   }
 
   /** A collector over `model` as the run's, if the model is the run's. */
-  private collectorFor(model: tf.LayersModel, normalizer: StoredNormalizer | null): GradientCollector {
+  private collectorFor(
+    model: tf.LayersModel,
+    query: Pick<GradientCollectorOptions, 'normalizer' | 'lossReduction'>,
+  ): GradientCollector {
     const { layers, projection, includeBias } = this.run.manifest;
     const expected = layers.map(describeLayer);
     const paths = layers.map(({ path }) => path);
-    const options = { ...projection, includeBias, layers: paths, normalizer, lossReduction: 'sum' } as const;
+    const options = { ...projection, ...query, includeBias, layers: paths };
     const collector = matchLayers(expected, () => new GradientCollector(model, options));
     const found = collector.parts.map(describeLayer);
     if (expected.join() !== found.join()) {

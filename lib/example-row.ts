@@ -16,19 +16,22 @@ import { gradientScale, type Normalizer } from './normalizers/normalizer';
 
 /**
  * The projected per-example gradients of one part of a layer, float32 [N, p, q], from the factors of all its calls:
- * for each example the gradient of the loss that was differentiated, normalised first and then projected. The caller
- * disposes.
+ * for each example the gradient of the loss that was differentiated, normalised, projected, and multiplied by
+ * `multiplier`. The caller disposes.
  */
 export function exampleGradients(
   factors: readonly Factors[],
   part: AttributedPart,
   projection: LayerProjection,
   normalizer: Normalizer | null,
+  multiplier: number,
 ): tf.Tensor3D {
   return tf.tidy(() => {
     const scale = normalizer === null ? null : gradientScale(normalizer, part);
     const gradients = joinFactors(factors).map((each) =>
-      scale === null ? projectGradients(each, projection) : projectScaledGradients(each, scale, projection),
+      scale === null
+        ? projectGradients(each, projection, multiplier)
+        : projectScaledGradients(each, scale, projection, multiplier),
     );
     const [first, ...others] = gradients;
     return first !== undefined && others.length === 0 ? first : tf.addN(gradients);

@@ -110,10 +110,10 @@ export class GradientCollector {
   }
 
   /**
-   * The layers' gradients of `batchSize` examples side by side, times `scale`: [batchSize, width] row-major, in the
-   * order of `columns`. Disposes the gradients.
+   * The layers' gradients of `batchSize` examples side by side: [batchSize, width] row-major, in the order of
+   * `columns`. Disposes the gradients.
    */
-  async rows(gradients: CollectedGradients, batchSize: number, scale = 1): Promise<Float32Array> {
+  async rows(gradients: CollectedGradients, batchSize: number): Promise<Float32Array> {
     const { columns } = this;
     const total = columns.reduce((sum, { width }) => sum + width, 0);
     const rows = new Float32Array(batchSize * total);
@@ -122,8 +122,8 @@ export class GradientCollector {
       // A layer that the loss did not depend on has gradient zero.
       const values = await gradients.get(layer)?.data<'float32'>();
       for (let example = 0; values !== undefined && example < batchSize; example++) {
-        const [from, to] = [example * width, example * total + offset];
-        for (let i = 0; i < width; i++) rows[to + i] = scale * (values[from + i] ?? NaN);
+        const first = example * width;
+        rows.set(values.subarray(first, first + width), example * total + offset);
       }
       offset += width;
     }
@@ -145,7 +145,7 @@ export class GradientCollector {
   ): { result: T; gradients: CollectedGradients } {
     const collected: CollectedGradients = new Map();
     const pass = new BackwardPass({
-      gradientsOf: (part, factors) => this.gradientsOf(part, factors),
+      gradientsOf: (part, factors, multiplier) => this.gradientsOf(part, factors, multiplier),
       deferred: this.normalizer !== null,
       meanLoss: this.meanLoss,
       batchSize,
@@ -169,10 +169,10 @@ export class GradientCollector {
     }
   }
 
-  private gradientsOf(part: AttributedPart, factors: Factors[]): tf.Tensor3D {
+  private gradientsOf(part: AttributedPart, factors: Factors[], multiplier: number): tf.Tensor3D {
     const matrices = this.matrices.get(part);
     if (matrices === undefined) throw new Error(`internal: no projection for ${part.path}`);
-    return exampleGradients(factors, part, matrices, this.normalizer);
+    return exampleGradients(factors, part, matrices, this.normalizer, multiplier);
   }
 }
 

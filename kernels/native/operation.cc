@@ -60,16 +60,12 @@ void refuse(TF_OpKernelContext* context, const char* name, const std::string& wh
   tf.TF_OpKernelContext_Failure(context, status);
 }
 
-void* create_nothing(TF_OpKernelConstruction*) { return nullptr; }
-
-void destroy_nothing(void*) {}
-
 namespace {
 
 // TensorFlow holds pointers to the addon's functions, so it stays in memory whichever JavaScript thread loaded it.
 void stay_loaded() {
   Dl_info self;
-  if (dladdr(reinterpret_cast<void*>(&create_nothing), &self) != 0) {
+  if (dladdr(reinterpret_cast<void*>(&register_operations), &self) != 0) {
     dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
   }
 }

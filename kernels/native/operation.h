@@ -98,10 +98,6 @@ struct Operation {
   void (*destroy)(void* kernel);
 };
 
-// For operations without attributes.
-void* create_nothing(TF_OpKernelConstruction*);
-void destroy_nothing(void*);
-
 // Registers every operation and its CPU kernel with the TensorFlow that the process has loaded, once; empty, or why not.
 std::string register_operations();
 

@@ -1,5 +1,6 @@
 // BergsonProjectFactors: activations [N, ..., K], right [K, q], bias_row [1, q], output_gradients [N, ..., O],
-// left [O, p] -> [N, p, q]. A right or left of shape [0, 0] is the identity, a bias_row of that shape zero.
+// left [O, p] -> [N, p, q]. A right or left of shape [0, 0] is the identity, a bias_row of that shape zero. Attribute
+// `multiplier` is what the result is multiplied by.
 //
 // BergsonProjectPatches: the same for the patches of images [N, H, W, C], with output_gradients [N, H', W', O];
 // attribute `window` is kernel, stride, dilation, each height and width, then the padding at the top and on the left.
@@ -40,7 +41,8 @@ std::string complaint(const Inputs& in, std::size_t inputs) {
   return "";
 }
 
-void project(TF_OpKernelContext* context, const Inputs& in, std::size_t inputs, const Patches* patches) {
+void project(TF_OpKernelContext* context, const Inputs& in, std::size_t inputs, const Patches* patches,
+             float multiplier) {
   const std::size_t outputs = in.output_gradients.width();
   const Factors factors{in.output_gradients.examples(),
                         in.output_gradients.positions(),
@@ -53,7 +55,8 @@ void project(TF_OpKernelContext* context, const Inputs& in, std::size_t inputs, 
                         in.right.data(),
                         in.bias_row.data(),
                         in.output_gradients.data(),
-                        in.left.data()};
+                        in.left.data(),
+                        multiplier};
   write_output(context, {factors.examples, factors.p, factors.q},
                [&](float* out) { project_factors(factors, out); });
 }
@@ -69,18 +72,31 @@ std::string complaint_of_factors(const Inputs& in) {
   return complaint(in, a.width());
 }
 
-void compute_factors(void*, TF_OpKernelContext* context) {
+void* create_factors(TF_OpKernelConstruction* construction) {
+  Status status;
+  float* multiplier = new float;
+  tf.TF_OpKernelConstruction_GetAttrFloat(construction, "multiplier", multiplier, status);
+  if (status.ok()) return multiplier;
+  tf.TF_OpKernelConstruction_Failure(construction, status);
+  delete multiplier;
+  return nullptr;
+}
+
+void destroy_factors(void* kernel) { delete static_cast<float*>(kernel); }
+
+void compute_factors(void* kernel, TF_OpKernelContext* context) {
   Inputs in("activations");
   if (!in.read(context)) return;
   const std::string wrong = complaint_of_factors(in);
-  if (wrong.empty()) project(context, in, in.activations.width(), nullptr);
+  if (wrong.empty()) project(context, in, in.activations.width(), nullptr, *static_cast<float*>(kernel));
   else refuse(context, kFactors, wrong);
 }
 
-// The attribute `window`.
+// The attributes of BergsonProjectPatches.
 struct Window {
   static constexpr int kCount = 8;
   int64_t values[kCount] = {};
+  float multiplier = 1;
 
   // Kernels, strides and dilations are positive, and no patch lies outside the image altogether.
   bool valid() const {
@@ -101,6 +117,7 @@ void* create_patches(TF_OpKernelConstruction* construction) {
   Status status;
   Window* window = new Window;
   tf.TF_OpKernelConstruction_GetAttrInt64List(construction, "window", window->values, Window::kCount, status);
+  if (status.ok()) tf.TF_OpKernelConstruction_GetAttrFloat(construction, "multiplier", &window->multiplier, status);
   if (status.ok() && !window->valid()) {
     tf.TF_SetStatus(status, kInvalidArgument, (std::string(kPatches) + ": window is out of range").c_str());
   }
@@ -144,7 +161,7 @@ void compute_patches(void* kernel, TF_OpKernelContext* context) {
                         window[1],         window[2],         window[3],              window[4],
                         window[5],         window[6],         window[7],              in.output_gradients[1],
                         in.output_gradients[2]};
-  project(context, in, patches.inputs(), &patches);
+  project(context, in, patches.inputs(), &patches, window.multiplier);
 }
 
 std::vector<const char*> inputs_named(const char* activations) {
@@ -154,12 +171,12 @@ std::vector<const char*> inputs_named(const char* activations) {
 }  // namespace
 
 Operation project_factors_operation() {
-  return {kFactors,       inputs_named("activations: float"), {}, "projected: float", create_nothing,
-          compute_factors, destroy_nothing};
+  return {kFactors,       inputs_named("activations: float"), {"multiplier: float"}, "projected: float", create_factors,
+          compute_factors, destroy_factors};
 }
 
 Operation project_patches_operation() {
-  return {kPatches,        inputs_named("image: float"), {"window: list(int) >= 8"}, "projected: float", create_patches,
+  return {kPatches,        inputs_named("image: float"), {"window: list(int) >= 8", "multiplier: float"}, "projected: float", create_patches,
           compute_patches, destroy_patches};
 }
 

@@ -166,14 +166,14 @@ void project_factors(const Factors& f, float* out) {
     if (first == end) std::fill_n(to, size, 0.0f);
     project(wide, plan, set, n, count, first, end, f.q, to);
   });
-  if (plan.parts == 1) return;
-  for (std::size_t n = 0; n < f.examples; n++) {
+  for (std::size_t n = 0; n < f.examples && plan.parts > 1; n++) {
     const float* parts = partial + n * plan.parts * size;
     std::copy_n(parts, size, out + n * size);
     for (std::size_t part = 1; part < plan.parts; part++) {
       for (std::size_t i = 0; i < size; i++) out[n * size + i] += parts[part * size + i];
     }
   }
+  for (std::size_t i = 0; i < f.examples * size; i++) out[i] *= f.multiplier;
 }
 
 }  // namespace bergson

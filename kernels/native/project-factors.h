@@ -6,7 +6,7 @@
 
 namespace bergson {
 
-// out_n [p, q] = sum_s (d_ns L)ᵀ (a_ns R + b) for a_ns [inputs], R [inputs, q], b [q], d_ns [outputs], L [outputs, p].
+// out_n [p, q] = multiplier sum_s (d_ns L)ᵀ (a_ns R + b) for a_ns [inputs], R [inputs, q], b [q], d_ns [outputs], L [outputs, p].
 struct Factors {
   std::size_t examples, positions, inputs, outputs, p, q;
   const float* activations;       // [examples, positions, inputs]; with patches, their images
@@ -15,6 +15,7 @@ struct Factors {
   const float* bias_row;          // null: zero
   const float* output_gradients;  // [examples, positions, outputs]
   const float* left;              // null: the identity, and p = outputs
+  float multiplier;
 };
 
 // Writes out [examples, p, q]. The numbers depend on the factors and the instruction set, not on threads or timing.

@@ -44,6 +44,8 @@ constexpr int kInvalidArgument = 3;
   X(void, TF_RegisterKernelBuilder, (const char* name, TF_KernelBuilder*, TF_Status*))                               \
   X(void, TF_OpKernelConstruction_GetAttrInt64List,                                                                  \
     (TF_OpKernelConstruction*, const char* name, int64_t* values, int count, TF_Status*))                            \
+  X(void, TF_OpKernelConstruction_GetAttrFloat,                                                                      \
+    (TF_OpKernelConstruction*, const char* name, float* value, TF_Status*))                                          \
   X(void, TF_OpKernelConstruction_Failure, (TF_OpKernelConstruction*, TF_Status*))                                   \
   X(void, TF_GetInput, (TF_OpKernelContext*, int index, TF_Tensor**, TF_Status*))                                    \
   X(TF_Tensor*, TF_AllocateOutput,                                                                                   \

@@ -6,11 +6,11 @@ import type { AttributedLayer, AttributedPart } from './attributed-layers';
 import type { TapListener, TappedCall } from './taps';
 
 export interface BackwardPassOptions {
-  /** Makes a part's gradients [N, p, q] of the factors of all its calls; the pass disposes them or gives them away. */
-  readonly gradientsOf: (part: AttributedPart, factors: Factors[]) => tf.Tensor3D;
+  /** Makes a part's gradients [N, p, q], times a number, of the factors of all its calls; the pass gives them away. */
+  readonly gradientsOf: (part: AttributedPart, factors: Factors[], multiplier: number) => tf.Tensor3D;
   /** Whether to make gradients only at `finish`, from factors kept until then, since they need what follows. */
   readonly deferred: boolean;
-  /** Receives a part's gradients, over all calls of its layer and scaled, as soon as they are whole. */
+  /** Receives a part's gradients, over all calls of its layer, as soon as they are whole. */
   readonly onGradients: (part: AttributedPart, gradients: tf.Tensor3D) => void;
   /** N, if known beforehand; otherwise the first tap's. */
   readonly batchSize?: number;
@@ -82,20 +82,12 @@ export class BackwardPass implements TapListener {
   }
 
   private giveAway({ parts }: AttributedLayer, contributions: readonly Contribution[]): void {
+    const multiplier = this.options.meanLoss ? (this.batchSize ?? NaN) : 1;
     for (const part of parts) {
       const factors = contributions.flatMap((contribution) => contribution[part.index] ?? []);
-      if (factors.length > 0) this.options.onGradients(part, this.gradients(part, factors));
+      if (factors.length === 0) continue;
+      this.options.onGradients(part, tf.keep(this.options.gradientsOf(part, factors, multiplier)));
     }
-  }
-
-  /** The caller disposes. */
-  private gradients(part: AttributedPart, factors: Factors[]): tf.Tensor3D {
-    const gradients = this.options.gradientsOf(part, factors);
-    const scale = this.options.meanLoss ? gradients.shape[0] : 1;
-    if (scale === 1) return tf.keep(gradients);
-    const scaled = tf.keep(tf.mul<tf.Tensor3D>(gradients, scale));
-    gradients.dispose();
-    return scaled;
   }
 
   private checkBatchAxis({ attributed, outputGradient: { shape } }: TappedCall): void {

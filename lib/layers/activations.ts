@@ -11,7 +11,7 @@ import type { ProjectionMatrix } from '../../kernels/projection-matrix';
 export interface Activations {
   /** I: the inputs of the linear map, a bias not counted. */
   readonly inputs: number;
-  /** L G_n Rᵀ, [N, p, q], of the gradients that these activations have with D [N, ..., O]. */
+  /** L G_n Rᵀ times the multiplier, [N, p, q], of the gradients that these activations have with D [N, ..., O]. */
   projectGradients(outputGradients: tf.Tensor, sides: ProjectionSides): tf.Tensor3D;
   /** A itself, [N, S, I]. */
   materialize(): tf.Tensor3D;
@@ -32,6 +32,7 @@ export interface ProjectionSides {
   readonly biasRow: tf.Tensor2D | null;
   /** Lᵀ [O, p]; null for the identity. */
   readonly left: tf.Tensor2D | null;
+  readonly multiplier: number;
 }
 
 /** A as plain tensors. */
@@ -62,10 +63,9 @@ export class DenseActivations implements Activations {
     return this.blocks.reduce((sum, { shape }) => sum + (shape[shape.length - 1] ?? 0), 0);
   }
 
-  projectGradients(outputGradients: tf.Tensor, { right, biasRow, left }: ProjectionSides): tf.Tensor3D {
-    const activations = this.whole();
-    const rightMatrix = right.transposedPart(0, this.inputs);
-    return projectPositions({ activations, outputGradients, right: rightMatrix, biasRow, left });
+  projectGradients(outputGradients: tf.Tensor, sides: ProjectionSides): tf.Tensor3D {
+    const right = sides.right.transposedPart(0, this.inputs);
+    return projectPositions({ ...sides, activations: this.whole(), outputGradients, right });
   }
 
   materialize(): tf.Tensor3D {
@@ -95,9 +95,10 @@ export class OneHotActivations implements Activations {
     readonly inputs: number,
   ) {}
 
-  projectGradients(outputGradients: tf.Tensor, { right, biasRow, left }: ProjectionSides): tf.Tensor3D {
-    const activations = right.gather(this.ids.flatten()).reshape([...this.ids.shape, right.rows]);
-    return projectPositions({ activations, outputGradients, right: null, biasRow, left });
+  projectGradients(outputGradients: tf.Tensor, sides: ProjectionSides): tf.Tensor3D {
+    const columns = sides.right.gather(this.ids.flatten()); // [N S, q]
+    const activations = columns.reshape([...this.ids.shape, sides.right.rows]);
+    return projectPositions({ ...sides, activations, outputGradients, right: null });
   }
 
   materialize(): tf.Tensor3D {

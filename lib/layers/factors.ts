@@ -1,6 +1,6 @@
 /** What per-example gradients are made of, mostly the two factors of G_n = sum_s d_ns a_nsᵀ, and what they are made into. */
 import * as tf from '@tensorflow/tfjs';
-import { asPositions, contractPositions, projectGradient } from '../../kernels/project';
+import { asPositions, contractPositions, multiply, projectGradient } from '../../kernels/project';
 import { projectPositions } from '../../kernels/project-factors';
 import type { ProjectionMatrix } from '../../kernels/projection-matrix';
 import { DenseActivations, type Activations } from './activations';
@@ -33,43 +33,47 @@ export interface LayerProjection {
 /** Right sides that are kept whole are still multiplied by the identity up to this many inputs: one operation less. */
 const SMALL_SIDE = 64;
 
-/** L G_n Rᵀ for every example, [N, p, q], without forming G_n. Runs inside the caller's `tf.tidy`. */
-export function projectGradients(factors: Factors, { left, right }: LayerProjection): tf.Tensor3D {
-  if ('gradient' in factors) return projectGradient(factors.gradient, left, right);
+/** L G_n Rᵀ times `multiplier` for every example, [N, p, q], without forming G_n. Runs inside the caller's `tf.tidy`. */
+export function projectGradients(
+  factors: Factors,
+  { left, right }: LayerProjection,
+  multiplier: number,
+): tf.Tensor3D {
+  if ('gradient' in factors) return multiply(projectGradient(factors.gradient, left, right), multiplier);
   const { activations, outputGradients } = factors;
   const bias = hasBias(activations, right.columns);
   const leftMatrix = left.isIdentity ? null : left.transposed();
   if (right.isIdentity && right.columns > SMALL_SIDE) {
     const whole = inputsWithBias(activations, bias);
-    return projectPositions({
-      activations: whole,
-      right: null,
-      biasRow: null,
-      outputGradients,
-      left: leftMatrix,
-    });
+    const sides = { right: null, biasRow: null, left: leftMatrix, multiplier };
+    return projectPositions({ ...sides, activations: whole, outputGradients });
   }
   const biasRow = bias ? right.transposedPart(right.columns - 1, right.columns) : null;
-  return activations.projectGradients(outputGradients, { right, biasRow, left: leftMatrix });
+  return activations.projectGradients(outputGradients, { right, biasRow, left: leftMatrix, multiplier });
 }
 
 /** Gradients formed at one time while scaling element by element: this many floats, or one example's. */
 const SCALED_BLOCK = 1 << 22;
 
 /**
- * L (G_n ∘ scale) Rᵀ for every example, [N, p, q], with `scale` [O, I]. G_n is formed for a block of examples
+ * L (G_n ∘ scale) Rᵀ times `multiplier` for every example, [N, p, q], with `scale` [O, I]. G_n is formed for a block of examples
  * at a time. Runs inside the caller's `tf.tidy`.
  */
 export function projectScaledGradients(
   factors: Factors,
   scale: tf.Tensor2D,
   projection: LayerProjection,
+  multiplier: number,
 ): tf.Tensor3D {
-  if ('gradient' in factors) return projectGradients({ gradient: factors.gradient.mul(scale) }, projection);
+  if ('gradient' in factors) {
+    return projectGradients({ gradient: factors.gradient.mul(scale) }, projection, multiplier);
+  }
   const { activations, outputGradients } = factors;
   const bias = hasBias(activations, scale.shape[1]);
   const scaled = activations.scaleOutputGradients(outputGradients, scale);
-  if (scaled !== null) return projectGradients({ activations, outputGradients: scaled }, projection);
+  if (scaled !== null) {
+    return projectGradients({ activations, outputGradients: scaled }, projection, multiplier);
+  }
   const batchSize = outputGradients.shape[0];
   const count = Math.max(1, Math.floor(SCALED_BLOCK / scale.size));
   const blocks: tf.Tensor3D[] = [];
@@ -84,7 +88,7 @@ export function projectScaledGradients(
       }),
     );
   }
-  return tf.concat(blocks, 0);
+  return multiply(tf.concat(blocks, 0), multiplier);
 }
 
 /**

@@ -17,14 +17,13 @@ export class PatchActivations implements Activations {
     return height * width * this.input.shape[3];
   }
 
-  projectGradients(outputGradients: tf.Tensor, { right, biasRow, left }: ProjectionSides): tf.Tensor3D {
+  projectGradients(outputGradients: tf.Tensor, sides: ProjectionSides): tf.Tensor3D {
     return projectPatches({
+      ...sides,
       image: this.input,
       window: this.window,
-      right: right.transposedPart(0, this.inputs),
-      biasRow,
+      right: sides.right.transposedPart(0, this.inputs),
       outputGradients: outputGradients as tf.Tensor4D,
-      left,
     });
   }
 

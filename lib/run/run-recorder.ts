@@ -65,7 +65,7 @@ export class RunRecorder {
    */
   static start(model: tf.LayersModel, examples: number, options: RunOptions): RunRecorder {
     const normalizer = options.useOptimizerState === true ? new AdamNormalizer(model.optimizer) : null;
-    const collector = new GradientCollector(model, { ...options, normalizer, lossReduction: 'sum' });
+    const collector = new GradientCollector(model, { ...options, normalizer });
     const writer = RunWriter.create(
       options.path,
       describeRun(model, examples, options, collector),
@@ -99,8 +99,7 @@ export class RunRecorder {
     if (this.pending === null) return;
     const { ids, gradients } = this.pending;
     this.pending = null;
-    // `fit` differentiates the mean over the batch.
-    const values = await this.collector.rows(gradients, ids.length, ids.length);
+    const values = await this.collector.rows(gradients, ids.length);
     this.writer.writeStep(ids, values);
   }
 

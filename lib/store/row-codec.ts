@@ -48,8 +48,12 @@ export function decodeRows(stored: Float32Array | Uint16Array, out: Float32Array
 }
 
 function allFinite(values: Float32Array): boolean {
-  let sum = 0;
-  // 0 times infinity or NaN is NaN, and stays. An indexed loop: twice as fast as an iterator here.
-  for (let i = 0; i < values.length; i++) sum += (values[i] ?? 0) * 0; // eslint-disable-line @typescript-eslint/prefer-for-of
-  return sum === 0;
+  // 0 times infinity or NaN is NaN, and stays. Two sums, since each addition waits for the one before it.
+  let even = 0;
+  let odd = 0;
+  for (let i = 0; i < values.length; i += 2) {
+    even += (values[i] ?? 0) * 0;
+    odd += (values[i + 1] ?? 0) * 0;
+  }
+  return even + odd === 0;
 }

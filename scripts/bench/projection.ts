@@ -63,7 +63,7 @@ function compare(batch: number, side: number, projected: number, positions: numb
     plain.push(time(projectPositionsPlainly, factors));
     served.push(time(projectPositions, factors));
   }
-  tf.dispose(Object.values(factors).filter((value) => value !== null) as tf.Tensor[]);
+  tf.dispose(Object.values(factors).filter((value) => value instanceof tf.Tensor));
   const ratio = spread(served.map((milliseconds, i) => milliseconds / (plain[i] ?? NaN)));
   return { side, projected, positions, plain: spread(plain), served: spread(served), ratio };
 }
@@ -77,6 +77,7 @@ function draw(batch: number, side: number, projected: number, positions: number)
     biasRow: tf.randomNormal([1, Math.min(side, projected)]),
     outputGradients: tf.randomNormal([batch, positions, side]),
     left: matrix(),
+    multiplier: 1,
   };
 }
 

@@ -17,6 +17,8 @@ import {
   useInstructionSet,
 } from './native-operations';
 
+const MULTIPLIER = 3;
+
 /** Sizes of one call; a side that is not projected has no size of its own. */
 interface Sizes {
   readonly n: number;
@@ -84,6 +86,7 @@ function tensorsOf({ n, s, k, o, p, q, bias }: Sizes, values: Values): Projected
     biasRow: bias ? tf.tensor2d(values.biasRow, [1, q ?? k]) : null,
     outputGradients: tf.tensor3d(values.outputGradients, [n, s, o]),
     left: p === null ? null : tf.tensor2d(values.left, [o, p]),
+    multiplier: MULTIPLIER,
   };
 }
 
@@ -111,7 +114,7 @@ function reference({ n, s, k, o, p, q, bias }: Sizes, values: Values): Float64Ar
     for (let i = 0; i < rows; i++) {
       for (let j = 0; j < columns; j++) {
         const input = projected[at * columns + j]! + (bias ? values.biasRow[j]! : 0);
-        result[first + i * columns + j]! += gradients[at * rows + i]! * input;
+        result[first + i * columns + j]! += MULTIPLIER * gradients[at * rows + i]! * input;
       }
     }
   }

@@ -93,6 +93,7 @@ function draw({ n, image, channels, outputs, p, q, bias, ...sizes }: Sizes): Pro
     biasRow: bias ? normal<tf.Rank.R2>([1, q], 3) : null,
     outputGradients: normal<tf.Rank.R4>([n, outHeight, outWidth, outputs], 4),
     left: p === null ? null : normal<tf.Rank.R2>([outputs, p], 5),
+    multiplier: 3,
   };
 }
 
@@ -197,7 +198,11 @@ describeNative('the native projection of patches', () => {
     [3, 3, 1, 1, 1, 1],
   ])('refuses the window %#', (...value) => {
     const backend = nativeOperations();
-    const attributes = [{ name: 'window', type: backend.binding.TF_ATTR_INT, value }];
+    const { TF_ATTR_INT, TF_ATTR_FLOAT } = backend.binding;
+    const attributes = [
+      { name: 'window', type: TF_ATTR_INT, value },
+      { name: 'multiplier', type: TF_ATTR_FLOAT, value: 1 },
+    ];
     expect(() =>
       tf.tidy(() => {
         const { image, right, outputGradients } = draw(PLAIN);
