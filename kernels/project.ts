@@ -23,7 +23,7 @@ export function contractPositions(left: tf.Tensor3D, right: tf.Tensor3D): tf.Ten
   return tf.matMul(left, right, true, false);
 }
 
-/** L G_n Rᵀ of explicit gradients: [N, O, I] -> [N, p, q]. Vectors, [N, O, 1], have only a left side. */
+/** L G_n Rᵀ of explicit gradients: [N, O, I] -> [N, p, q]. Vectors, [N, O, 1], have only a left side. Never the argument itself. */
 export function projectGradient(
   gradient: tf.Tensor3D,
   left: ProjectionMatrix,
@@ -33,6 +33,7 @@ export function projectGradient(
   if (inputs === 1 && !left.isIdentity) {
     return tf.matMul(gradient.reshape<tf.Tensor2D>([n, outputs]), left.transposed()).expandDims(2);
   }
+  if (left.isIdentity && right.isIdentity) return gradient.clone();
   const halfway: tf.Tensor3D = right.isIdentity ? gradient : tf.matMul(gradient, right.transposed()); // [N, O, q]
   return left.isIdentity ? halfway : tf.matMul(left.transposed(), halfway, true, false);
 }

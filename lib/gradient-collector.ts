@@ -176,8 +176,9 @@ export class GradientCollector {
   }
 }
 
+/** Each counted once, also where several layers or parts share it. */
 function countElements(weights: readonly tf.Variable[]): number {
-  return weights.reduce((sum, { size }) => sum + size, 0);
+  return [...new Set(weights)].reduce((sum, { size }) => sum + size, 0);
 }
 
 /** The loss, and as a side effect the backward pass of it that ends at `anchor`. */

@@ -50,12 +50,7 @@ export class DenseActivations implements Activations {
     const [first] = parts;
     if (first === undefined) throw new Error('internal: no activations to join');
     return new DenseActivations(
-      ...first.blocks.map((_, block) =>
-        tf.concat3d(
-          parts.map(({ blocks }) => asPositions(blocks[block] as tf.Tensor)),
-          1,
-        ),
-      ),
+      ...first.blocks.map((_, block) => joinPositions(parts.map(({ blocks }) => blocks[block] as tf.Tensor))),
     );
   }
 
@@ -85,6 +80,13 @@ export class DenseActivations implements Activations {
     const [first, ...others] = this.blocks;
     return first !== undefined && others.length === 0 ? first : tf.concat([...this.blocks], -1);
   }
+}
+
+/** The positions of all, one after the other: each [N, ..., C] -> [N, S, C]. */
+export function joinPositions(tensors: readonly tf.Tensor[]): tf.Tensor3D {
+  if (tensors.some(({ rank }) => rank !== 2)) return tf.concat3d(tensors.map(asPositions), 1);
+  const joined = tf.concat2d(tensors as tf.Tensor2D[], 1); // [N, S C], of one position each
+  return joined.reshape([joined.shape[0], tensors.length, -1]);
 }
 
 /** A whose rows are one-hot: position s of example n has input `ids[n, s]`. */

@@ -1,22 +1,23 @@
 /** Per-example gradients of `tf.layers.conv1d` and `tf.layers.conv2d`: a linear map of the patches under the kernel. */
 import * as tf from '@tensorflow/tfjs';
 import type { ConvolutionWindow } from '../../kernels/project-patches';
+import { fromChannelsLast, toChannelsLast, type DataFormat } from './data-format';
 import { kernelLayer, type KernelLayer } from './kernel-layer';
 import type { LayerGradient } from './layer-gradient';
 import { PatchActivations } from './patch-activations';
 
-interface ConvolutionLayer extends KernelLayer {
+export interface ConvolutionLayer extends KernelLayer {
   readonly kernelSize: number[];
   readonly strides: number[];
   readonly dilationRate: number | number[];
   readonly padding: 'same' | 'valid';
-  readonly dataFormat: 'channelsFirst' | 'channelsLast';
+  readonly dataFormat: DataFormat;
 }
 
 /** A convolution over `rank` spatial axes; one axis is two of which the first has length one. */
 function convolutionGradient(className: string, rank: 1 | 2): LayerGradient<ConvolutionLayer> {
-  const asImage = (layer: ConvolutionLayer, x: tf.Tensor): tf.Tensor4D => {
-    const last = layer.dataFormat === 'channelsFirst' ? channelsLast(x) : x;
+  const asImage = ({ dataFormat }: ConvolutionLayer, x: tf.Tensor): tf.Tensor4D => {
+    const last = toChannelsLast(x, dataFormat);
     return rank === 2 ? (last as tf.Tensor4D) : last.expandDims(1);
   };
   return kernelLayer<ConvolutionLayer>(className, {
@@ -30,19 +31,11 @@ function convolutionGradient(className: string, rank: 1 | 2): LayerGradient<Conv
 
 /** A two-dimensional layer without its activation, in the layer's data format. */
 function linear(layer: ConvolutionLayer, inputs: tf.Tensor): tf.Tensor {
-  const channelsFirst = layer.dataFormat === 'channelsFirst';
-  const image = (channelsFirst ? channelsLast(inputs) : inputs) as tf.Tensor4D;
+  const image = toChannelsLast(inputs, layer.dataFormat) as tf.Tensor4D;
   const { strides, dilations, padding } = windowOf(layer);
   const kernel = layer.kernel.read() as unknown as tf.Tensor4D;
   const product: tf.Tensor = tf.conv2d(image, kernel, strides, padding, 'NHWC', dilations);
-  const output = layer.bias ? product.add(layer.bias.read()) : product;
-  return channelsFirst ? output.transpose([0, 3, 1, 2]) : output;
-}
-
-/** [N, C, ...] -> [N, ..., C]. */
-function channelsLast(x: tf.Tensor): tf.Tensor {
-  const [batch, channels, ...spatial] = x.shape.map((_, axis) => axis);
-  return x.transpose([batch ?? 0, ...spatial, channels ?? 1]);
+  return fromChannelsLast(layer.bias ? product.add(layer.bias.read()) : product, layer.dataFormat);
 }
 
 function windowOf({ kernelSize, strides, dilationRate, padding }: ConvolutionLayer): ConvolutionWindow {

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { asPositions, contractPositions, multiply, projectGradient } from '../../kernels/project';
 import { projectPositions } from '../../kernels/project-factors';
 import type { ProjectionMatrix } from '../../kernels/projection-matrix';
-import { DenseActivations, type Activations } from './activations';
+import { DenseActivations, joinPositions, type Activations } from './activations';
 
 /**
  * A linear map's gradient by its factors. The part's matrix has as many columns as there are inputs, or one more:
@@ -97,19 +97,19 @@ export function projectScaledGradients(
  */
 export function joinFactors(factors: readonly Factors[]): Factors[] {
   const activations: DenseActivations[] = [];
-  const outputGradients: tf.Tensor3D[] = [];
+  const outputGradients: tf.Tensor[] = [];
   const others: Factors[] = [];
   for (const each of factors) {
     if ('gradient' in each || !(each.activations instanceof DenseActivations)) others.push(each);
     else {
       activations.push(each.activations);
-      outputGradients.push(asPositions(each.outputGradients));
+      outputGradients.push(each.outputGradients);
     }
   }
   if (activations.length < 2) return [...factors];
   const joined = {
     activations: DenseActivations.join(activations),
-    outputGradients: tf.concat3d(outputGradients, 1),
+    outputGradients: joinPositions(outputGradients),
   };
   return [joined, ...others];
 }

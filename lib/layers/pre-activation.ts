@@ -1,9 +1,10 @@
 /** Taps a layer between its linear map and its activation function. */
 import type * as tf from '@tensorflow/tfjs';
 import type { Layer, LayerContext } from './layer-gradient';
+import { viewOf } from './view';
 
 /** The part of tfjs's `Activation` that layers use. */
-interface Activation {
+export interface Activation {
   apply(x: tf.Tensor, axis?: number): tf.Tensor;
   getClassName(): string;
 }
@@ -18,25 +19,34 @@ const FUSED = new Set(['relu', 'elu']);
 /**
  * Runs the layer with `tap` on the pre-activation output, by the same operations as without.
  *
- * The layer's own `call` sees the layer through a view whose activation taps first; the layer is not touched.
+ * The layer's own `call` sees the layer through a view whose activation taps first.
  * Where tfjs fuses the activation, `call` offers no place for a tap. But while gradients are recorded tfjs runs
  * those as separate operations too, which `linear` then spells out: the linear map with its bias.
  */
 export function tapPreActivation<L extends ActivatedLayer>(
-  { layer, call, inputs, kwargs }: LayerContext<L>,
+  context: LayerContext<L>,
   tap: (preActivation: tf.Tensor) => tf.Tensor,
   linear?: (layer: L, input: tf.Tensor) => tf.Tensor,
 ): tf.Tensor {
+  const { layer, call, inputs, kwargs } = context;
   const { activation } = layer;
   const name = activation.getClassName();
   if (name === 'linear') return tap(call(layer, inputs, kwargs) as tf.Tensor);
   if (linear !== undefined && FUSED.has(name)) {
     return activation.apply(tap(linear(layer, inputs[0] as tf.Tensor)));
   }
+  return tapActivationInput(context, tap) as tf.Tensor;
+}
+
+/** The same where `call` always applies the activation by itself, once. */
+export function tapActivationInput<L extends ActivatedLayer>(
+  { layer, call, inputs, kwargs }: LayerContext<L>,
+  tap: (preActivation: tf.Tensor) => tf.Tensor,
+): tf.Tensor | tf.Tensor[] {
+  const { activation } = layer;
   const tapped: Activation = {
     apply: (x, axis) => activation.apply(tap(x), axis),
-    getClassName: () => `tapped ${name}`,
+    getClassName: () => `tapped ${activation.getClassName()}`,
   };
-  const view = Object.create(layer, { activation: { value: tapped } }) as Layer;
-  return call(view, inputs, kwargs) as tf.Tensor;
+  return call(viewOf(layer, { activation: tapped }), inputs, kwargs);
 }

@@ -1,12 +1,33 @@
 /** Registers the adapters of tfjs's own layer classes. */
+import { batchNormalizationGradient } from './batch-normalization';
+import { convLstm2dCellGradient } from './conv-lstm-2d-cell';
 import { conv1dGradient, conv2dGradient } from './convolution';
+import { conv3dGradient } from './convolution-3d';
 import { denseGradient } from './dense';
+import { depthwiseConv2dGradient } from './depthwise-convolution';
 import { embeddingGradient } from './embedding';
+import { gruCellGradient } from './gru-cell';
 import { registerLayerGradient } from './layer-gradient';
 import { layerNormalizationGradient } from './layer-normalization';
+import { lstmCellGradient } from './lstm-cell';
+import { preluGradient } from './prelu';
+import { separableConv2dGradient } from './separable-convolution';
+import { simpleRnnCellGradient } from './simple-rnn-cell';
+import { conv2dTransposeGradient, conv3dTransposeGradient } from './transposed-convolution';
 
 registerLayerGradient(denseGradient);
 registerLayerGradient(conv1dGradient);
 registerLayerGradient(conv2dGradient);
+registerLayerGradient(conv3dGradient);
+registerLayerGradient(conv2dTransposeGradient);
+registerLayerGradient(conv3dTransposeGradient);
+registerLayerGradient(depthwiseConv2dGradient);
+registerLayerGradient(separableConv2dGradient);
 registerLayerGradient(embeddingGradient);
 registerLayerGradient(layerNormalizationGradient);
+registerLayerGradient(batchNormalizationGradient);
+registerLayerGradient(preluGradient);
+registerLayerGradient(simpleRnnCellGradient);
+registerLayerGradient(gruCellGradient);
+registerLayerGradient(lstmCellGradient);
+registerLayerGradient(convLstm2dCellGradient);

@@ -1,28 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { applyHostFixes } from '../../lib/host-fixes';
 import { describeLayerGradient, type LayerGradientCase } from '../contract/layer-gradient-contract';
+import { stack } from '../contract/stacked-layers';
 
-type LayerSpec = tf.layers.Layer[];
-
-function stack(
-  name: string,
-  inputShape: number[],
-  layers: () => LayerSpec,
-  untrainable = false,
-): LayerGradientCase {
-  return {
-    name,
-    untrainable,
-    build() {
-      const input = tf.input({ shape: inputShape });
-      const output = layers().reduce((x, layer) => layer.apply(x) as tf.SymbolicTensor, input);
-      return tf.model({ inputs: input, outputs: output });
-    },
-    inputs: (batchSize) => tf.randomNormal([batchSize, ...inputShape], 0, 1, 'float32', 3),
-  };
-}
-
-const { dense, conv1d, conv2d, embedding, layerNormalization } = tf.layers;
+const { dense, embedding, layerNormalization } = tf.layers;
 
 describeLayerGradient('Dense', [
   stack('linear', [4], () => [dense({ units: 3 })]),
@@ -47,36 +28,6 @@ describeLayerGradient('Dense', [
     },
     inputs: (batchSize) => tf.randomNormal([batchSize, 4], 0, 1, 'float32', 3),
   },
-]);
-
-describeLayerGradient('Conv1D', [
-  stack('linear', [6, 3], () => [conv1d({ filters: 4, kernelSize: 3 })]),
-  stack('same padding, even kernel, stride', [7, 3], () => [
-    conv1d({ filters: 4, kernelSize: 4, padding: 'same', strides: 2, activation: 'tanh' }),
-    conv1d({ filters: 2, kernelSize: 1, useBias: false }),
-  ]),
-  stack(
-    'dilated',
-    [9, 2],
-    () => [conv1d({ filters: 3, kernelSize: 3, dilationRate: 2, activation: 'tanh' })],
-    true,
-  ),
-]);
-
-describeLayerGradient('Conv2D', [
-  stack('linear', [5, 6, 2], () => [conv2d({ filters: 3, kernelSize: 3 })]),
-  stack('same padding, activations, stacked', [6, 5, 2], () => [
-    conv2d({ filters: 3, kernelSize: [3, 2], padding: 'same', activation: 'tanh' }),
-    conv2d({ filters: 2, kernelSize: 2, activation: 'elu', useBias: false }),
-  ]),
-  stack('strided, same padding', [7, 6, 3], () => [
-    conv2d({ filters: 4, kernelSize: 3, strides: [2, 3], padding: 'same', activation: 'sigmoid' }),
-  ]),
-  stack('dilated', [8, 7, 2], () => [conv2d({ filters: 3, kernelSize: [2, 3], dilationRate: 2 })], true),
-  stack('channels first', [2, 5, 6], () => [
-    conv2d({ filters: 3, kernelSize: [3, 2], activation: 'elu', dataFormat: 'channelsFirst' }),
-  ]),
-  stack('one position', [3, 3, 2], () => [conv2d({ filters: 3, kernelSize: 3 })]),
 ]);
 
 const EMBEDDING: LayerGradientCase = {
