@@ -51,7 +51,7 @@ class ThreadPool {
 
  private:
   // Multiplications that take about as long as waking a thread does.
-  static constexpr double kWorkPerThread = 4e5;
+  static constexpr double kWorkPerThread = 2e6;
 
   struct Job {
     const std::function<void(std::size_t)>& task;

@@ -18,7 +18,7 @@ namespace {
 #include "tiles-generic.h"
 #include "vectors-x86.h"
 
-void multiply(const Product& p) { multiply_with<Ymm, Ymm, 4>(p); }
+void multiply(const Product& p) { multiply_with<Ymm, Ymm, 6>(p); }
 }  // namespace
 }  // namespace bergson
 

@@ -95,23 +95,18 @@ export function projectScaledGradients(
  * The same gradients from fewer factors: those over plain activations become one, with all their positions, since
  * projecting once is faster than projecting for every time step. Runs inside the caller's `tf.tidy`.
  */
-export function joinFactors(factors: readonly Factors[]): Factors[] {
-  const activations: DenseActivations[] = [];
-  const outputGradients: tf.Tensor[] = [];
-  const others: Factors[] = [];
-  for (const each of factors) {
-    if ('gradient' in each || !(each.activations instanceof DenseActivations)) others.push(each);
-    else {
-      activations.push(each.activations);
-      outputGradients.push(each.outputGradients);
-    }
-  }
-  if (activations.length < 2) return [...factors];
+export function joinFactors(factors: readonly Factors[]): readonly Factors[] {
+  const joinable = factors.filter(isDense);
+  if (joinable.length < 2) return factors;
   const joined = {
-    activations: DenseActivations.join(activations),
-    outputGradients: joinPositions(outputGradients),
+    activations: DenseActivations.join(joinable.map(({ activations }) => activations)),
+    outputGradients: joinPositions(joinable.map(({ outputGradients }) => outputGradients)),
   };
-  return [joined, ...others];
+  return [joined, ...factors.filter((each) => !isDense(each))];
+}
+
+function isDense(factors: Factors): factors is LinearFactors & { activations: DenseActivations } {
+  return !('gradient' in factors) && factors.activations instanceof DenseActivations;
 }
 
 /** Whether a matrix of so many columns has one for the bias beside the activations' inputs. */
