@@ -3,7 +3,8 @@
  * the choice between that and the addon's one operation, which reads patches from the image as it goes.
  */
 import * as tf from '@tensorflow/tfjs';
-import { nativeBackend, type NativeBackend } from './native';
+import { nativeBackend, type NativeBackend, type OpAttribute } from './native';
+import { asPositions } from './project';
 import {
   multiplierOf,
   nativeInputs,
@@ -57,20 +58,45 @@ export function projectPatchesPlainly(
 
 /** {@link projectPatches} by the addon's operation. */
 export function projectPatchesNatively(patches: ProjectedPatches, backend: NativeBackend): tf.Tensor3D {
-  const { image, window, outputGradients } = patches;
-  const { kernelSize, strides, dilations } = window;
-  const { top, left } = tf.backend_util.computeConv2DInfo(
-    image.shape,
-    [...kernelSize, image.shape[3], 1],
-    strides,
-    dilations,
-    window.padding,
-  ).padInfo;
-  const value = [...kernelSize, ...strides, ...dilations, top, left];
-  const attributes = [
-    { name: 'window', type: backend.binding.TF_ATTR_INT, value },
-    multiplierOf(patches, backend),
-  ];
-  const inputs = nativeInputs(image, patches, outputGradients);
+  const attributes = [windowOf(patches, backend), multiplierOf(patches, backend)];
+  const inputs = nativeInputs(patches.image, patches, patches.outputGradients);
   return backend.executeSingleOutput('BergsonProjectPatches', attributes, inputs) as tf.Tensor3D;
+}
+
+/** The window as the addon's operations take it. */
+export function windowOf({ image, window }: ProjectedPatches, { binding }: NativeBackend): OpAttribute {
+  const { kernelSize, strides, dilations } = window;
+  const { top, left } = padding(image, window);
+  const value = [...kernelSize, ...strides, ...dilations, top, left];
+  return { name: 'window', type: binding.TF_ATTR_INT, value };
+}
+
+/** The patches themselves, [N, H' W', kh kw C]: one strided slice of the padded image for each offset of the kernel. */
+export function gatherPatches(image: tf.Tensor4D, window: ConvolutionWindow): tf.Tensor3D {
+  const { kernelSize, strides, dilations } = window;
+  const { top, bottom, left, right, outHeight, outWidth } = padding(image, window);
+  const padded = image.pad<tf.Tensor4D>([
+    [0, 0],
+    [top, bottom],
+    [left, right],
+    [0, 0],
+  ]);
+  const height = (outHeight - 1) * strides[0] + 1;
+  const width = (outWidth - 1) * strides[1] + 1;
+  const patches: tf.Tensor4D[] = [];
+  for (let row = 0; row < kernelSize[0]; row++) {
+    for (let column = 0; column < kernelSize[1]; column++) {
+      const y = row * dilations[0];
+      const x = column * dilations[1];
+      const end = [image.shape[0], y + height, x + width, image.shape[3]];
+      patches.push(padded.stridedSlice([0, y, x, 0], end, [1, ...strides, 1]) as tf.Tensor4D);
+    }
+  }
+  return asPositions(tf.concat4d(patches, 3));
+}
+
+function padding(image: tf.Tensor4D, { kernelSize, strides, dilations, padding }: ConvolutionWindow) {
+  const filter: [number, number, number, number] = [...kernelSize, image.shape[3], 1];
+  const info = tf.backend_util.computeConv2DInfo(image.shape, filter, strides, dilations, padding);
+  return { ...info.padInfo, outHeight: info.outHeight, outWidth: info.outWidth };
 }

@@ -8,11 +8,11 @@ import type { AttributedPart } from './capture/attributed-layers';
 import {
   joinFactors,
   projectGradients,
-  projectScaledGradients,
+  projectNormalizedGradients,
   type Factors,
   type LayerProjection,
 } from './layers/factors';
-import { gradientScale, type Normalizer } from './normalizers/normalizer';
+import { elementScale, type Normalizer } from './normalizers/normalizer';
 
 /**
  * The projected per-example gradients of one part of a layer, float32 [N, p, q], from the factors of all its calls:
@@ -27,11 +27,11 @@ export function exampleGradients(
   multiplier: number,
 ): tf.Tensor3D {
   return tf.tidy(() => {
-    const scale = normalizer === null ? null : gradientScale(normalizer, part);
+    const scale = normalizer === null ? null : elementScale(normalizer, part);
     const gradients = joinFactors(factors).map((each) =>
       scale === null
         ? projectGradients(each, projection, multiplier)
-        : projectScaledGradients(each, scale, projection, multiplier),
+        : projectNormalizedGradients(each, scale, projection, multiplier),
     );
     const [first, ...others] = gradients;
     return first !== undefined && others.length === 0 ? first : tf.addN(gradients);

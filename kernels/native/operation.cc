@@ -87,7 +87,8 @@ std::string register_operation(const Operation& operation) {
 std::string register_all() {
   const std::string unbound = find_tensorflow(tf);
   if (!unbound.empty()) return unbound;
-  for (const Operation& operation : {project_factors_operation(), project_patches_operation()}) {
+  for (const Operation& operation : {project_factors_operation(), project_patches_operation(),
+                                     project_normalized_operation(), project_normalized_patches_operation()}) {
     const std::string failure = register_operation(operation);
     if (!failure.empty()) return failure;
   }

@@ -6,5 +6,7 @@ namespace bergson {
 
 Operation project_factors_operation();
 Operation project_patches_operation();
+Operation project_normalized_operation();
+Operation project_normalized_patches_operation();
 
 }  // namespace bergson

@@ -80,4 +80,30 @@ void add_projected_patches(const Patches& p, const float* image, std::size_t fir
   }
 }
 
+void copy_patches(const Patches& p, const float* image, std::size_t first, std::size_t count, float* out) {
+  // One pixel of the kernel after another, so that what is the same for all positions is found once.
+  for (std::size_t element = first; element < first + count;) {
+    const std::size_t channel = element % p.channels;
+    const std::size_t run = std::min(p.channels - channel, first + count - element);
+    const std::size_t ky = element / p.channels / p.kernel_width;
+    const std::size_t kx = element / p.channels % p.kernel_width;
+    float* to = out + (element - first);
+    for (std::size_t row = 0; row < p.out_height; row++) {
+      const std::size_t y = row * p.stride_height + ky * p.dilation_height;
+      for (std::size_t column = 0; column < p.out_width; column++, to += count) {
+        const std::size_t x = column * p.stride_width + kx * p.dilation_width;
+        const bool inside = y >= p.padding_top && y - p.padding_top < p.height && x >= p.padding_left &&
+                            x - p.padding_left < p.width;
+        if (!inside) {
+          std::fill_n(to, run, 0.0f);
+          continue;
+        }
+        const std::size_t pixel = (y - p.padding_top) * p.width + x - p.padding_left;
+        std::copy_n(image + pixel * p.channels + channel, run, to);
+      }
+    }
+    element += run;
+  }
+}
+
 }  // namespace bergson

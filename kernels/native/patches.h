@@ -25,4 +25,7 @@ struct Patches {
 void add_projected_patches(const Patches& patches, const float* image, std::size_t first, std::size_t end,
                            const float* right, std::size_t q, const InstructionSet& set, float* out);
 
+// Copies elements `first` to `first + count` of every patch to out [positions, count].
+void copy_patches(const Patches& patches, const float* image, std::size_t first, std::size_t count, float* out);
+
 }  // namespace bergson

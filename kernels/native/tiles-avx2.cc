@@ -1,4 +1,4 @@
-// AVX2 and FMA: four rows by two vectors fill the sixteen registers without spilling.
+// AVX2 and FMA: six rows by two vectors fill the sixteen registers without spilling.
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -19,6 +19,9 @@ namespace {
 #include "vectors-x86.h"
 
 void multiply(const Product& p) { multiply_with<Ymm, Ymm, 6>(p); }
+void inverse_roots(const float* x, std::size_t count, float correction, float epsilon, float* out) {
+  inverse_roots_with<Ymm>(x, count, correction, epsilon, out);
+}
 }  // namespace
 }  // namespace bergson
 
@@ -30,6 +33,6 @@ void multiply(const Product& p) { multiply_with<Ymm, Ymm, 6>(p); }
 
 namespace bergson {
 static bool supported() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-const InstructionSet kAvx2 = {"avx2", supported, multiply};
+const InstructionSet kAvx2 = {"avx2", supported, multiply, inverse_roots};
 }  // namespace bergson
 #endif

@@ -28,9 +28,16 @@ struct Zmm {
   static V load_first(const float* from, Mask mask) { return _mm512_maskz_loadu_ps(mask, from); }
   static void store_first(float* to, Mask mask, V value) { _mm512_mask_storeu_ps(to, mask, value); }
   static V multiply_add(float a, V b, V sum) { return _mm512_fmadd_ps(_mm512_set1_ps(a), b, sum); }
+  static V inverse_root(V x, float correction, float epsilon) {
+    const V root = _mm512_sqrt_ps(_mm512_mul_ps(_mm512_set1_ps(correction), x));
+    return _mm512_div_ps(_mm512_set1_ps(1.0f), _mm512_add_ps(root, _mm512_set1_ps(epsilon)));
+  }
 };
 
 void multiply(const Product& p) { multiply_with<Zmm, Ymm, 8>(p); }
+void inverse_roots(const float* x, std::size_t count, float correction, float epsilon, float* out) {
+  inverse_roots_with<Zmm>(x, count, correction, epsilon, out);
+}
 }  // namespace
 }  // namespace bergson
 
@@ -42,6 +49,6 @@ void multiply(const Product& p) { multiply_with<Zmm, Ymm, 8>(p); }
 
 namespace bergson {
 static bool supported() { return __builtin_cpu_supports("avx512f") && kAvx2.supported(); }
-const InstructionSet kAvx512 = {"avx512", supported, multiply};
+const InstructionSet kAvx512 = {"avx512", supported, multiply, inverse_roots};
 }  // namespace bergson
 #endif

@@ -2,7 +2,7 @@
 // unnamed namespace, with that instruction set enabled.
 //
 // A vector type `Vec` has `V`, `kWidth`, `Mask`, `zero`, `load`, `store`, `first(count)`, `load_first`,
-// `store_first` and `multiply_add(scalar, vector, sum)`.
+// `store_first`, `multiply_add(scalar, vector, sum)` and `inverse_root(vector, correction, epsilon)`.
 
 // Loops over a tile's registers: unless they are unrolled early, GCC keeps a copy of each register in memory.
 #if defined(__clang__)
@@ -122,4 +122,15 @@ void multiply_with(const Product& p) {
   } else {
     multiply_panels<Vec, Half, kRows, false>(p);
   }
+}
+
+template <class Vec>
+void inverse_roots_with(const float* x, std::size_t count, float correction, float epsilon, float* out) {
+  const std::size_t whole = count / Vec::kWidth * Vec::kWidth;
+  for (std::size_t i = 0; i < whole; i += Vec::kWidth) {
+    Vec::store(out + i, Vec::inverse_root(Vec::load(x + i), correction, epsilon));
+  }
+  if (whole == count) return;
+  const typename Vec::Mask mask = Vec::first(count - whole);
+  Vec::store_first(out + whole, mask, Vec::inverse_root(Vec::load_first(x + whole, mask), correction, epsilon));
 }

@@ -1,4 +1,4 @@
-// Matrix products with a thin right-hand side, for one instruction set each.
+// Matrix products with a thin right-hand side and what goes with them, for one instruction set each.
 #pragma once
 #include <cstddef>
 
@@ -23,6 +23,8 @@ struct InstructionSet {
   const char* name;
   bool (*supported)();
   void (*multiply)(const Product&);
+  // out [count] = 1 / (sqrt(correction x) + epsilon).
+  void (*inverse_roots)(const float* x, std::size_t count, float correction, float epsilon, float* out);
 };
 
 extern const InstructionSet kBaseline;

@@ -6,6 +6,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { asPositions } from '../../kernels/project';
 import { projectPositions } from '../../kernels/project-factors';
+import { projectNormalized, type ElementScale } from '../../kernels/project-normalized';
 import type { ProjectionMatrix } from '../../kernels/projection-matrix';
 
 export interface Activations {
@@ -13,15 +14,10 @@ export interface Activations {
   readonly inputs: number;
   /** L G_n Rᵀ times the multiplier, [N, p, q], of the gradients that these activations have with D [N, ..., O]. */
   projectGradients(outputGradients: tf.Tensor, sides: ProjectionSides): tf.Tensor3D;
+  /** The same with each element of the gradients scaled before they are projected. */
+  projectNormalized(outputGradients: tf.Tensor, sides: ProjectionSides, scale: ElementScale): tf.Tensor3D;
   /** A itself, [N, S, I]. */
   materialize(): tf.Tensor3D;
-  /** The activations of examples `first` to `first + count`. */
-  slice(first: number, count: number): Activations;
-  /**
-   * D' [N, ..., O] whose gradient with these activations is that of D times `scale` [O, I], element by element;
-   * null where no such D' exists, that is unless each position has a single non-zero input.
-   */
-  scaleOutputGradients(outputGradients: tf.Tensor, scale: tf.Tensor2D): tf.Tensor | null;
 }
 
 /** What both sides of a linear map's gradients are projected with. */
@@ -63,16 +59,13 @@ export class DenseActivations implements Activations {
     return projectPositions({ ...sides, activations: this.whole(), outputGradients, right });
   }
 
+  projectNormalized(outputGradients: tf.Tensor, sides: ProjectionSides, scale: ElementScale): tf.Tensor3D {
+    const right = sides.right.transposedPart(0, this.inputs);
+    return projectNormalized({ ...sides, activations: this.whole(), outputGradients, right }, scale);
+  }
+
   materialize(): tf.Tensor3D {
     return asPositions(this.whole());
-  }
-
-  slice(first: number, count: number): DenseActivations {
-    return new DenseActivations(...this.blocks.map((block) => block.slice(first, count)));
-  }
-
-  scaleOutputGradients(): null {
-    return null;
   }
 
   /** [N, ..., I]. */
@@ -103,16 +96,13 @@ export class OneHotActivations implements Activations {
     return projectPositions({ ...sides, activations, outputGradients, right: null });
   }
 
+  /** Where each position has a single input, scaling the gradient is scaling D. */
+  projectNormalized(outputGradients: tf.Tensor, sides: ProjectionSides, scale: ElementScale): tf.Tensor3D {
+    const scales = tf.gather(scale.matrix(), this.ids.flatten(), 1).transpose(); // [N S, O]
+    return this.projectGradients(outputGradients.mul(scales.reshape(outputGradients.shape)), sides);
+  }
+
   materialize(): tf.Tensor3D {
     return tf.oneHot(this.ids, this.inputs, 1, 0, 'float32') as tf.Tensor3D;
-  }
-
-  slice(first: number, count: number): OneHotActivations {
-    return new OneHotActivations(this.ids.slice(first, count), this.inputs);
-  }
-
-  scaleOutputGradients(outputGradients: tf.Tensor, scale: tf.Tensor2D): tf.Tensor {
-    const scales = tf.gather(scale, this.ids.flatten(), 1).transpose(); // [N S, O]
-    return outputGradients.mul(scales.reshape(outputGradients.shape));
   }
 }

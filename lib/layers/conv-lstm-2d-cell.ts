@@ -8,7 +8,7 @@ import type { Activations } from './activations';
 import { toChannelsLast, type DataFormat } from './data-format';
 import type { LinearFactors } from './factors';
 import { PatchActivations } from './patch-activations';
-import { kernelMatrix } from './gradient-matrix';
+import { kernelLayout } from './gradient-matrix';
 import type { LayerGradient } from './layer-gradient';
 import type { RecurrentCell } from './recurrent-cell';
 import { viewOf } from './view';
@@ -34,12 +34,12 @@ export const convLstm2dCellGradient: LayerGradient<ConvLstm2dCell> = {
     {
       name: 'kernel',
       weights: variablesOf(kernel, includeBias ? bias : null),
-      asMatrix: ([kernel, bias]) => kernelMatrix(kernel as tf.Tensor, bias),
+      ...kernelLayout,
     },
     {
       name: 'recurrentKernel',
       weights: variablesOf(recurrentKernel),
-      asMatrix: ([kernel]) => kernelMatrix(kernel as tf.Tensor),
+      ...kernelLayout,
     },
   ],
 

@@ -1,7 +1,7 @@
 /** Per-example gradients of `tf.layers.embedding`: a linear map of one-hot rows, transposed to [outputDim, inputDim]. */
 import type * as tf from '@tensorflow/tfjs';
 import { OneHotActivations } from './activations';
-import { kernelMatrix } from './gradient-matrix';
+import { kernelLayout } from './gradient-matrix';
 import type { Layer, LayerGradient } from './layer-gradient';
 import { variablesOf, type Weight } from './weight';
 
@@ -17,7 +17,7 @@ export const embeddingGradient: LayerGradient<EmbeddingLayer> = {
     {
       name: '',
       weights: variablesOf(embeddings),
-      asMatrix: ([embeddings]) => kernelMatrix(embeddings as tf.Tensor),
+      ...kernelLayout,
     },
   ],
 

@@ -1,9 +1,10 @@
 /** What per-example gradients are made of, mostly the two factors of G_n = sum_s d_ns a_nsᵀ, and what they are made into. */
 import * as tf from '@tensorflow/tfjs';
-import { asPositions, contractPositions, multiply, projectGradient } from '../../kernels/project';
+import { multiply, projectGradient } from '../../kernels/project';
 import { projectPositions } from '../../kernels/project-factors';
+import { projectNormalizedPlainly, type ElementScale } from '../../kernels/project-normalized';
 import type { ProjectionMatrix } from '../../kernels/projection-matrix';
-import { DenseActivations, joinPositions, type Activations } from './activations';
+import { DenseActivations, joinPositions, type Activations, type ProjectionSides } from './activations';
 
 /**
  * A linear map's gradient by its factors. The part's matrix has as many columns as there are inputs, or one more:
@@ -36,59 +37,64 @@ const SMALL_SIDE = 64;
 /** L G_n Rᵀ times `multiplier` for every example, [N, p, q], without forming G_n. Runs inside the caller's `tf.tidy`. */
 export function projectGradients(
   factors: Factors,
-  { left, right }: LayerProjection,
+  projection: LayerProjection,
   multiplier: number,
 ): tf.Tensor3D {
+  const { left, right } = projection;
   if ('gradient' in factors) return multiply(projectGradient(factors.gradient, left, right), multiplier);
   const { activations, outputGradients } = factors;
-  const bias = hasBias(activations, right.columns);
-  const leftMatrix = left.isIdentity ? null : left.transposed();
-  if (right.isIdentity && right.columns > SMALL_SIDE) {
-    const whole = inputsWithBias(activations, bias);
-    const sides = { right: null, biasRow: null, left: leftMatrix, multiplier };
-    return projectPositions({ ...sides, activations: whole, outputGradients });
-  }
-  const biasRow = bias ? right.transposedPart(right.columns - 1, right.columns) : null;
-  return activations.projectGradients(outputGradients, { right, biasRow, left: leftMatrix, multiplier });
+  const sides = sidesOf(activations, projection, multiplier);
+  return isKeptWhole(right)
+    ? projectPositions({ ...sides, ...wholeInputs(activations, sides), outputGradients })
+    : activations.projectGradients(outputGradients, sides);
 }
 
-/** Gradients formed at one time while scaling element by element: this many floats, or one example's. */
-const SCALED_BLOCK = 1 << 22;
-
-/**
- * L (G_n ∘ scale) Rᵀ times `multiplier` for every example, [N, p, q], with `scale` [O, I]. G_n is formed for a block of examples
- * at a time. Runs inside the caller's `tf.tidy`.
- */
-export function projectScaledGradients(
+/** L (G_n ∘ scale) Rᵀ times `multiplier` for every example, [N, p, q]. Runs inside the caller's `tf.tidy`. */
+export function projectNormalizedGradients(
   factors: Factors,
-  scale: tf.Tensor2D,
+  scale: ElementScale,
   projection: LayerProjection,
   multiplier: number,
 ): tf.Tensor3D {
   if ('gradient' in factors) {
-    return projectGradients({ gradient: factors.gradient.mul(scale) }, projection, multiplier);
+    return projectGradients({ gradient: factors.gradient.mul(scale.matrix()) }, projection, multiplier);
   }
   const { activations, outputGradients } = factors;
-  const bias = hasBias(activations, scale.shape[1]);
-  const scaled = activations.scaleOutputGradients(outputGradients, scale);
-  if (scaled !== null) {
-    return projectGradients({ activations, outputGradients: scaled }, projection, multiplier);
-  }
-  const batchSize = outputGradients.shape[0];
-  const count = Math.max(1, Math.floor(SCALED_BLOCK / scale.size));
-  const blocks: tf.Tensor3D[] = [];
-  for (let first = 0; first < batchSize; first += count) {
-    const size = Math.min(count, batchSize - first);
-    blocks.push(
-      tf.tidy(() => {
-        const inputs = inputsWithBias(activations.slice(first, size), bias);
-        const block = asPositions(outputGradients.slice(first, size));
-        const gradient = contractPositions(block, inputs).mul<tf.Tensor3D>(scale);
-        return projectGradient(gradient, projection.left, projection.right);
-      }),
+  const sides = sidesOf(activations, projection, multiplier);
+  if (!isKeptWhole(projection.right)) return activations.projectNormalized(outputGradients, sides, scale);
+  const whole = { ...sides, ...wholeInputs(activations, sides), outputGradients };
+  return projectNormalizedPlainly(whole, scale.matrix());
+}
+
+function isKeptWhole(right: ProjectionMatrix): boolean {
+  return right.isIdentity && right.columns > SMALL_SIDE;
+}
+
+function sidesOf(
+  activations: Activations,
+  { left, right }: LayerProjection,
+  multiplier: number,
+): ProjectionSides {
+  const beside = right.columns - activations.inputs;
+  if (beside !== 0 && beside !== 1) {
+    throw new Error(
+      `internal: a gradient of ${right.columns} columns from activations of ${activations.inputs} inputs`,
     );
   }
-  return multiply(tf.concat(blocks, 0), multiplier);
+  const biasRow = beside === 1 ? right.transposedPart(right.columns - 1, right.columns) : null;
+  return { right, biasRow, left: left.isIdentity ? null : left.transposed(), multiplier };
+}
+
+/** The inputs, with a constant one for the bias, of gradients whose right side is not projected. */
+function wholeInputs(activations: Activations, { biasRow }: ProjectionSides) {
+  const inputs = activations.materialize();
+  const [n, s] = inputs.shape;
+  const ones = () => tf.ones<tf.Rank.R3>([n, s, 1]);
+  return {
+    activations: biasRow === null ? inputs : tf.concat([inputs, ones()], 2),
+    right: null,
+    biasRow: null,
+  };
 }
 
 /**
@@ -107,22 +113,4 @@ export function joinFactors(factors: readonly Factors[]): readonly Factors[] {
 
 function isDense(factors: Factors): factors is LinearFactors & { activations: DenseActivations } {
   return !('gradient' in factors) && factors.activations instanceof DenseActivations;
-}
-
-/** Whether a matrix of so many columns has one for the bias beside the activations' inputs. */
-function hasBias(activations: Activations, columns: number): boolean {
-  const beside = columns - activations.inputs;
-  if (beside !== 0 && beside !== 1) {
-    throw new Error(
-      `internal: a gradient of ${columns} columns from activations of ${activations.inputs} inputs`,
-    );
-  }
-  return beside === 1;
-}
-
-function inputsWithBias(activations: Activations, bias: boolean): tf.Tensor3D {
-  const inputs = activations.materialize();
-  if (!bias) return inputs;
-  const [n, s] = inputs.shape;
-  return tf.concat([inputs, tf.ones<tf.Rank.R3>([n, s, 1])], 2);
 }

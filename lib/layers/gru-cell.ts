@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { LayerGradient } from './layer-gradient';
-import { cellMatrix, dot, dropped, stepFactors, type GatedCell } from './recurrent-cell';
+import { cellLayout, dot, dropped, stepFactors, type GatedCell } from './recurrent-cell';
 import { variablesOf } from './weight';
 
 const GATES = 3;
@@ -15,11 +15,16 @@ export const gruCellGradient: LayerGradient<GatedCell> = {
   parts({ kernel, recurrentKernel, bias, units }, includeBias) {
     const weights = variablesOf(kernel, recurrentKernel, includeBias ? bias : null);
     /** The columns of the weights that make `count` outputs from `first` on. */
-    const columns = (first: number, count: number) => (tensors: tf.Tensor[]) =>
-      cellMatrix(tensors).slice([first, 0], [count, -1]);
+    const columns = (first: number, count: number) => ({
+      asMatrix: (tensors: tf.Tensor[]) => cellLayout.asMatrix(tensors).slice([first, 0], [count, -1]),
+      asKernel(tensors: tf.Tensor[]) {
+        const { kernel, bias } = cellLayout.asKernel(tensors);
+        return { kernel: kernel.slice([0, first], [-1, count]), bias: bias?.slice(first, count) ?? null };
+      },
+    });
     return [
-      { name: 'gates', weights, asMatrix: columns(0, 2 * units) },
-      { name: 'candidate', weights, asMatrix: columns(2 * units, units) },
+      { name: 'gates', weights, ...columns(0, 2 * units) },
+      { name: 'candidate', weights, ...columns(2 * units, units) },
     ];
   },
 

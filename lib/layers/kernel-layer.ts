@@ -1,7 +1,7 @@
 /** What adapters of layers with a kernel, a bias and an activation share. */
 import type * as tf from '@tensorflow/tfjs';
 import type { LinearFactors } from './factors';
-import { kernelMatrix } from './gradient-matrix';
+import { kernelLayout } from './gradient-matrix';
 import type { LayerGradient } from './layer-gradient';
 import { tapPreActivation, type ActivatedLayer } from './pre-activation';
 import { variablesOf, type Weight } from './weight';
@@ -30,7 +30,7 @@ export function kernelLayer<L extends KernelLayer>(
       {
         name: '',
         weights: variablesOf(kernel, includeBias ? bias : null),
-        asMatrix: ([kernel, bias]) => kernelMatrix(kernel as tf.Tensor, bias),
+        ...kernelLayout,
       },
     ],
 

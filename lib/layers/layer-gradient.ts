@@ -42,6 +42,16 @@ export interface GradientPart {
   readonly weights: readonly tf.Variable[];
   /** Lays tensors shaped like those weights out as the gradient is: [O, I]. Runs inside the caller's `tf.tidy`. */
   readonly asMatrix: (tensors: tf.Tensor[]) => tf.Tensor2D;
+  /** For the gradient of a linear map: the same tensors as a kernel and a bias, which needs less laying out. */
+  readonly asKernel?: (tensors: tf.Tensor[]) => KernelAndBias;
+}
+
+/** The transpose of a gradient matrix [O, I] or [O, I + 1], as most layers keep it. */
+export interface KernelAndBias {
+  /** [..., O], the inputs before the outputs. */
+  readonly kernel: tf.Tensor;
+  /** [O]; null if no bias is covered. */
+  readonly bias: tf.Tensor | null;
 }
 
 /** How one layer class yields per-example gradients: as one matrix, or as several, each with columns of its own. */

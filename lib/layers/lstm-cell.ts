@@ -1,7 +1,7 @@
 /** Per-example gradients of `tf.layers.lstmCell`: at each time step one linear map, for all gates, of input beside state. */
 import * as tf from '@tensorflow/tfjs';
 import type { LayerGradient } from './layer-gradient';
-import { cellMatrix, dot, dropped, stepFactors, type GatedCell } from './recurrent-cell';
+import { cellLayout, dot, dropped, stepFactors, type GatedCell } from './recurrent-cell';
 import { variablesOf } from './weight';
 
 const GATES = 4;
@@ -13,7 +13,7 @@ export const lstmCellGradient: LayerGradient<GatedCell> = {
     {
       name: '',
       weights: variablesOf(kernel, recurrentKernel, includeBias ? bias : null),
-      asMatrix: cellMatrix,
+      ...cellLayout,
     },
   ],
 

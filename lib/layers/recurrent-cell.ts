@@ -65,12 +65,18 @@ export function dot(x: tf.Tensor, weight: tf.Tensor): tf.Tensor {
   return tf.fused.matMul({ a: x, b: weight });
 }
 
-/** Kernel [I, O], recurrent kernel [U, O] and, if covered, bias [O], as [O, I + U] or [O, I + U + 1]. */
-export function cellMatrix([kernel, recurrentKernel, bias]: tf.Tensor[]): tf.Tensor2D {
-  const rows = [kernel, recurrentKernel] as tf.Tensor2D[];
-  if (bias !== undefined) rows.push(bias.reshape([1, -1]));
-  return tf.concat2d(rows, 0).transpose();
-}
+/** How a kernel [I, O], a recurrent kernel [U, O] and, if covered, a bias [O] make one map of input beside state. */
+export const cellLayout = {
+  asMatrix(tensors: tf.Tensor[]): tf.Tensor2D {
+    const { kernel, bias } = cellLayout.asKernel(tensors);
+    return tf.concat2d(bias === null ? [kernel] : [kernel, bias.reshape([1, -1])], 0).transpose();
+  },
+
+  asKernel([kernel, recurrentKernel, bias]: tf.Tensor[]) {
+    const both = [kernel, recurrentKernel] as tf.Tensor2D[];
+    return { kernel: tf.concat2d(both, 0), bias: bias ?? null };
+  },
+};
 
 /** The factors of a cell's map at one time step, from its input [N, I], its state [N, U] and the output gradient [N, O]. */
 export function stepFactors([x, h]: tf.Tensor[], outputGradient: tf.Tensor): LinearFactors {

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { DenseActivations } from './activations';
 import { fromChannelsLast, toChannelsLast, type DataFormat } from './data-format';
 import { depthwiseGradients, depthwiseMatrix } from './depthwise-convolution';
-import { kernelMatrix } from './gradient-matrix';
+import { kernelLayout } from './gradient-matrix';
 import type { LayerGradient } from './layer-gradient';
 import type { ActivatedLayer } from './pre-activation';
 import { variablesOf, type Weight } from './weight';
@@ -35,7 +35,7 @@ export const separableConv2dGradient: LayerGradient<SeparableConvolutionLayer> =
       {
         name: 'pointwise',
         weights: variablesOf(pointwiseKernel, includeBias ? bias : null),
-        asMatrix: ([kernel, bias]) => kernelMatrix(kernel as tf.Tensor, bias),
+        ...kernelLayout,
       },
     ];
   },

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { LayerGradient } from './layer-gradient';
 import { tapActivationInput } from './pre-activation';
-import { cellMatrix, stepFactors, type RecurrentCell } from './recurrent-cell';
+import { cellLayout, stepFactors, type RecurrentCell } from './recurrent-cell';
 import { variablesOf } from './weight';
 
 interface SimpleRnnCell extends RecurrentCell {
@@ -17,7 +17,7 @@ export const simpleRnnCellGradient: LayerGradient<SimpleRnnCell> = {
     {
       name: '',
       weights: variablesOf(kernel, recurrentKernel, includeBias ? bias : null),
-      asMatrix: cellMatrix,
+      ...cellLayout,
     },
   ],
 

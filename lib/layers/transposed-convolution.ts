@@ -9,7 +9,7 @@ import type { ConvolutionWindow } from '../../kernels/project-patches';
 import type { Activations } from './activations';
 import type { ConvolutionLayer } from './convolution';
 import { toChannelsLast } from './data-format';
-import { kernelMatrix, vectorMatrix } from './gradient-matrix';
+import { kernelLayout, vectorMatrix } from './gradient-matrix';
 import type { LayerGradient } from './layer-gradient';
 import { PatchActivations } from './patch-activations';
 import { tapPreActivation } from './pre-activation';
@@ -29,7 +29,7 @@ function transposedConvolution(
       {
         name: 'kernel',
         weights: variablesOf(kernel),
-        asMatrix: ([kernel]) => kernelMatrix(kernel as tf.Tensor),
+        ...kernelLayout,
       },
       { name: 'bias', weights: variablesOf(includeBias ? bias : null), asMatrix: vectorMatrix },
     ],

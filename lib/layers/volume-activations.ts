@@ -2,7 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { asPositions } from '../../kernels/project';
 import { projectPositions } from '../../kernels/project-factors';
-import type { Activations, ProjectionSides } from './activations';
+import type { ElementScale } from '../../kernels/project-normalized';
+import { DenseActivations, type Activations, type ProjectionSides } from './activations';
 
 type Triple = [number, number, number];
 
@@ -37,6 +38,10 @@ export class VolumeActivations implements Activations {
     return projectPositions({ ...sides, activations, outputGradients, right: null });
   }
 
+  projectNormalized(outputGradients: tf.Tensor, sides: ProjectionSides, scale: ElementScale): tf.Tensor3D {
+    return new DenseActivations(this.materialize()).projectNormalized(outputGradients, sides, scale);
+  }
+
   /** One strided slice of the padded input for each of the kernel's offsets. */
   materialize(): tf.Tensor3D {
     const { kernelSize, strides, dilations, padding } = this.window;
@@ -63,14 +68,6 @@ export class VolumeActivations implements Activations {
       blocks.push(asPositions(padded.stridedSlice(begin, end, [1, ...strides, 1])));
     }
     return tf.concat3d(blocks, 2);
-  }
-
-  slice(first: number, count: number): VolumeActivations {
-    return new VolumeActivations(this.input.slice(first, count), this.window);
-  }
-
-  scaleOutputGradients(): null {
-    return null;
   }
 }
 

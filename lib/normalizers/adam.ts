@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { OptimizerStateError } from '../errors';
 import type { AttributedPart } from '../capture/attributed-layers';
-import type { Normalizer } from './normalizer';
+import type { Normalizer, WeightMoments } from './normalizer';
 
 /** The part of `tf.AdamOptimizer` that is read; protected in tfjs's types. */
 interface AdamState {
@@ -35,8 +35,14 @@ export class AdamNormalizer implements Normalizer {
 
   /** v̂, float32 [O, I]. @throws OptimizerStateError before the first update. */
   secondMoments(part: AttributedPart): tf.Tensor2D {
-    const moments = part.weights.map((weight) => this.secondMoment(weight));
-    return part.asMatrix(moments).div(1 - this.state.beta2 ** this.state.iterations);
+    const { tensors, correction } = this.weightMoments(part);
+    return part.asMatrix(tensors).mul(correction);
+  }
+
+  /** v of each weight, and 1 / (1 - β₂ᵗ). @throws OptimizerStateError before the first update. */
+  weightMoments({ weights }: AttributedPart): WeightMoments {
+    const tensors = weights.map((weight) => this.secondMoment(weight));
+    return { tensors, correction: 1 / (1 - this.state.beta2 ** this.state.iterations) };
   }
 
   private secondMoment(weight: tf.Variable): tf.Variable {

@@ -1,6 +1,7 @@
 /** Second moments of gradients, by which per-example gradients are divided before they are projected. */
 import * as tf from '@tensorflow/tfjs';
 import type { AttributedPart } from '../capture/attributed-layers';
+import type { ElementScale, KernelMoments } from '../../kernels/project-normalized';
 import { OptimizerStateError } from '../errors';
 import { SafetensorsFile, writeSafetensors, type SafetensorsTensor } from '../store/safetensors';
 
@@ -10,11 +11,30 @@ export interface Normalizer {
   readonly epsilon: number;
   /** V of one part of a layer, float32 [O, I]. Runs inside the caller's `tf.tidy`. */
   secondMoments(part: AttributedPart): tf.Tensor2D;
+  /** The same as they are kept for each weight, if they are: a kernel's need not then be laid out anew for each step. */
+  weightMoments?(part: AttributedPart): WeightMoments;
 }
 
-/** What to multiply a part's gradient by: float32 [O, I]. Runs inside the caller's `tf.tidy`. */
-export function gradientScale(normalizer: Normalizer, part: AttributedPart): tf.Tensor2D {
-  return tf.reciprocal<tf.Tensor2D>(normalizer.secondMoments(part).sqrt().add(normalizer.epsilon));
+/** V of each of a part's weights, in its shape; `correction` is still to be multiplied by. */
+export interface WeightMoments {
+  readonly tensors: tf.Tensor[];
+  readonly correction: number;
+}
+
+/** What to multiply a part's gradient by. Runs, like what it returns, inside the caller's `tf.tidy`. */
+export function elementScale(normalizer: Normalizer, part: AttributedPart): ElementScale {
+  const { epsilon } = normalizer;
+  return {
+    matrix: () => tf.reciprocal<tf.Tensor2D>(normalizer.secondMoments(part).sqrt().add(epsilon)),
+    moments: kernelMoments(normalizer, part),
+  };
+}
+
+function kernelMoments(normalizer: Normalizer, part: AttributedPart): KernelMoments | null {
+  const moments = part.asKernel && normalizer.weightMoments?.(part);
+  if (part.asKernel === undefined || moments === undefined) return null;
+  const { correction } = moments;
+  return { ...part.asKernel(moments.tensors), correction, epsilon: normalizer.epsilon };
 }
 
 /** Writes the second moments of these parts as they are now, by path. @throws DiskWriteError */

@@ -117,11 +117,15 @@ export function describeLayerGradient(className: string, cases: readonly LayerGr
         }
       });
 
-      it('divides each element before projecting', () => {
+      it.each(['laid out', 'by weight'])('divides each element before projecting, moments %s', (kept) => {
         const epsilon = 0.1;
-        const secondMoments = ({ gradientShape: [o, i] }: Pick<AttributedPart, 'gradientShape'>) =>
-          tf.randomUniform<tf.Rank.R2>([o, i], 0.5, 3, 'float32', 11);
-        const normalizer = { epsilon, secondMoments };
+        const weightMoments = ({ weights }: AttributedPart) => ({
+          tensors: weights.map(({ shape }, i) => tf.randomUniform(shape, 0.5, 3, 'float32', 11 + i)),
+          correction: 1.7,
+        });
+        const secondMoments = (part: AttributedPart) =>
+          tf.tidy(() => part.asMatrix(weightMoments(part).tensors).mul<tf.Tensor2D>(1.7));
+        const normalizer = { epsilon, secondMoments, ...(kept === 'by weight' ? { weightMoments } : {}) };
         const options = { projectionDim: 2, seed: 5 } as const;
         const { parts, values } = collect({ ...options, normalizer });
         const exact = collect({ projectionDim: 'exact' }).values;

@@ -1,0 +1,96 @@
+// BergsonProjectNormalized and, for the patches of images, BergsonProjectNormalizedPatches: what ProjectionInputs and
+// ProjectionAttributes hold, then the second moments [..., O] of the kernel, which are [K, O] in memory, and [O] of the
+// bias ([0, 0]: there is none), and [correction, epsilon] -> [N, p, q].
+#include "operations.h"
+#include "project-normalized.h"
+#include "projection-inputs.h"
+
+namespace bergson {
+namespace {
+
+constexpr char kFactors[] = "BergsonProjectNormalized";
+constexpr char kPatches[] = "BergsonProjectNormalizedPatches";
+
+struct Inputs {
+  ProjectionInputs projection;
+  Input moments{"moments"}, bias_moments{"bias_moments"}, constants{"constants"};
+
+  explicit Inputs(const char* activations) : projection(activations) {}
+
+  bool read(TF_OpKernelContext* context) {
+    ProjectionInputs& p = projection;
+    return read_inputs(context, {&p.activations, &p.right, &p.bias_row, &p.output_gradients, &p.left, &moments,
+                                 &bias_moments, &constants});
+  }
+};
+
+std::string wrong_moments(const Inputs& in, const Factors& factors) {
+  const Input& d = in.projection.output_gradients;
+  if (in.moments.rank() < 2) return in.moments.text() + " is of a rank below 2";
+  if (in.moments.width() != factors.outputs) return differ(in.moments, d, "outputs");
+  if (in.moments.examples() * in.moments.positions() != factors.inputs) {
+    return differ(in.moments, in.projection.activations, "inputs");
+  }
+  if (in.bias_moments.present() != in.projection.bias_row.present()) return "of bias_row and bias_moments one is missing";
+  if (in.bias_moments.present() && (in.bias_moments.rank() != 1 || in.bias_moments[0] != factors.outputs)) {
+    return differ(in.bias_moments, d, "outputs");
+  }
+  if (in.constants.rank() != 1 || in.constants[0] != 2) return in.constants.text() + " is not of shape [2]";
+  return "";
+}
+
+void project(TF_OpKernelContext* context, const char* name, const Inputs& in, const Factors& factors) {
+  const std::string wrong = wrong_moments(in, factors);
+  if (!wrong.empty()) {
+    refuse(context, name, wrong);
+    return;
+  }
+  const float* constants = in.constants.data();
+  const NormalizedFactors normalized{factors, in.moments.data(), in.bias_moments.data(), constants[0], constants[1]};
+  write_output(context, {factors.examples, factors.p, factors.q},
+               [&](float* out) { project_normalized(normalized, out); });
+}
+
+void compute_factors(void* kernel, TF_OpKernelContext* context) {
+  const auto& attributes = *static_cast<const ProjectionAttributes*>(kernel);
+  Inputs in("activations");
+  if (!in.read(context)) return;
+  const std::string wrong = wrong_factors(in.projection);
+  if (wrong.empty()) project(context, kFactors, in, factors_of(in.projection, nullptr, attributes.multiplier));
+  else refuse(context, kFactors, wrong);
+}
+
+void compute_patches(void* kernel, TF_OpKernelContext* context) {
+  const auto& attributes = *static_cast<const ProjectionAttributes*>(kernel);
+  Inputs in("image");
+  if (!in.read(context)) return;
+  const std::string wrong = wrong_patches(in.projection, attributes);
+  if (!wrong.empty()) {
+    refuse(context, kPatches, wrong);
+    return;
+  }
+  const Patches patches = patches_of(in.projection, attributes);
+  project(context, kPatches, in, factors_of(in.projection, &patches, attributes.multiplier));
+}
+
+std::vector<const char*> inputs_named(const char* activations) {
+  std::vector<const char*> specs = ProjectionInputs::specs(activations);
+  for (const char* more : {"moments: float", "bias_moments: float", "constants: float"}) specs.push_back(more);
+  return specs;
+}
+
+}  // namespace
+
+Operation project_normalized_operation() {
+  return {kFactors,           inputs_named("activations: float"), ProjectionAttributes::specs(false),
+          "projected: float", create_projection<false>,           compute_factors,
+          destroy_projection};
+}
+
+Operation project_normalized_patches_operation() {
+  return {kPatches,           inputs_named("image: float"), ProjectionAttributes::specs(true),
+          "projected: float", create_projection<true>,      compute_patches,
+          destroy_projection};
+}
+
+}  // namespace bergson
