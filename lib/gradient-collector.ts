@@ -1,6 +1,11 @@
 /** The engine below the callback: per-example gradients of any backward pass through a model. */
 import * as tf from '@tensorflow/tfjs';
-import { findAttributedLayers, type AttributedLayer, type AttributedPart } from './capture/attributed-layers';
+import {
+  findAttributedLayers,
+  type AttributedLayer,
+  type AttributedPart,
+  type IncludeBias,
+} from './capture/attributed-layers';
 import { BackwardPass } from './capture/backward-pass';
 import { withTaps } from './capture/taps';
 import { NoGradientError } from './errors';
@@ -14,8 +19,8 @@ import { layerProjection, projectedShape, resolveProjection, type ProjectionOpti
 export interface GradientCollectorOptions extends Partial<ProjectionOptions> {
   /** Paths of the layers to attribute. Default: all that train weights. */
   readonly layers?: readonly string[];
-  /** Whether a bias's gradient is part of its layer's. Default: true. */
-  readonly includeBias?: boolean;
+  /** Whether a bias's gradient is part of its layer's, or paths of the layers of which it is. Default: true. */
+  readonly includeBias?: IncludeBias;
   /** Divides gradients by second moments, as they are when the backward pass and all that surrounds it is done. */
   readonly normalizer?: Normalizer | null;
   /**
@@ -50,7 +55,7 @@ export class GradientCollector {
   /** The layers' gradient matrices, in the order of a row. */
   readonly parts: readonly AttributedPart[];
   readonly projection: ProjectionOptions;
-  readonly includeBias: boolean;
+  readonly includeBias: IncludeBias;
   private readonly normalizer: Normalizer | null;
   private readonly meanLoss: boolean;
   private readonly matrices: ReadonlyMap<AttributedPart, LayerProjection>;

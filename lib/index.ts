@@ -7,7 +7,7 @@ export {
   type TraceOptions,
 } from './attributor';
 export { loadBackend } from './backend';
-export type { AttributedLayer, AttributedPart } from './capture/attributed-layers';
+export type { AttributedLayer, AttributedPart, IncludeBias } from './capture/attributed-layers';
 export type { Batch } from './compiled-model';
 export * from './errors';
 export {
@@ -17,6 +17,7 @@ export {
   type GradientClosure,
   type GradientCollectorOptions,
 } from './gradient-collector';
+export { checkGradients, type GradientCheck, type GradientCheckOptions } from './gradient-check';
 export { applyHostFixes } from './host-fixes';
 export { DenseActivations, OneHotActivations, type Activations } from './layers/activations';
 export type { ExplicitGradient, Factors, LinearFactors } from './layers/factors';

@@ -49,6 +49,9 @@ export function withTaps<T>(
   }
 }
 
+/** How many reruns are going on, during which layers run as if they had no taps. */
+let reruns = 0;
+
 function replaceCall(
   attributed: AttributedLayer,
   listener: TapListener,
@@ -58,6 +61,7 @@ function replaceCall(
   const own = Object.getOwnPropertyDescriptor(layer, 'call');
   const { call } = layer as unknown as { call: Call };
   const tapped: Call = (inputs, kwargs) => {
+    if (reruns > 0) return call.call(layer, inputs, kwargs);
     let taps = 0;
     const tap: Tap = (output, saved, factorsOf) => {
       taps++;
@@ -72,7 +76,16 @@ function replaceCall(
       throw new UntappableLayerError(path, layer.getClassName(), 'was called without an input');
     const original: LayerCall = (as, passed, kwargs) =>
       call.call(as, several ? passed : (passed[0] as tf.Tensor), kwargs);
-    const output = adapter.forward({ layer, call: original, inputs: given, kwargs, includeBias }, tap);
+    const rerun = (passed: tf.Tensor[], kwargs: CallArguments) => {
+      reruns++;
+      try {
+        return original(layer, passed, kwargs);
+      } finally {
+        reruns--;
+      }
+    };
+    const context = { layer, call: original, inputs: given, kwargs, includeBias, rerun };
+    const output = adapter.forward(context, tap);
     if (taps === 0)
       throw new UntappableLayerError(path, layer.getClassName(), 'ran without reaching its tap');
     return output;

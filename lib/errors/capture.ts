@@ -1,27 +1,51 @@
 /** Errors of capturing gradients. */
 import { BergsonError, quote } from './bergson-error';
 
-/** Thrown when layers that train weights have no per-example gradient and `layers` does not leave them out. */
+/** Thrown when layers that train weights have outputs that do not lie by example, and `layers` does not leave them out. */
 export class UnsupportedLayerError extends BergsonError {
   constructor(
-    readonly layers: readonly { readonly path: string; readonly className: string }[],
-    readonly supported: readonly string[],
+    readonly layers: readonly {
+      readonly path: string;
+      readonly className: string;
+      readonly outputShape: readonly (number | null)[];
+    }[],
   ) {
-    const list = layers.map(({ path, className }) => `\`${path}\` (${className})`).join(', ');
+    const list = layers.map(
+      ({ path, className, outputShape }) => `\`${path}\` (${className}), [${outputShape.join(', ')}]`,
+    );
     super(
-      `no per-example gradient is known for ${list}; pass \`layers\` to leave them out, or call \`registerLayerGradient\`. ` +
-        `Known classes: ${supported.join(', ')}`,
+      `these layers' outputs do not have the batch as their first axis, so examples cannot be told apart there: ` +
+        `${list.join('; ')}; keep examples apart in them, or pass \`layers\` to leave them out`,
     );
   }
 }
 
-/** Thrown when `layers` names something that is not a layer with trained weights. */
+/** Thrown when an option names something that is not a layer with trained weights. */
 export class UnknownLayerError extends BergsonError {
   constructor(
+    readonly option: string,
     readonly unknown: readonly string[],
     readonly known: readonly string[],
   ) {
-    super(`\`layers\` names ${quote(unknown)}, which match no trained layer; the model has ${quote(known)}`);
+    super(
+      `\`${option}\` names ${quote(unknown)}, which match no trained layer; the model has ${quote(known)}`,
+    );
+  }
+}
+
+/** Thrown when a layer without an adapter does not do for each example alone what it does for a batch. */
+export class FallbackError extends BergsonError {
+  constructor(
+    readonly path: string,
+    readonly className: string,
+    readonly reason: string,
+    options?: { cause?: unknown },
+  ) {
+    super(
+      `layer \`${path}\` (${className}), which has no adapter of its own, ${reason}; ` +
+        `call \`registerLayerGradient\` with an adapter, or pass \`layers\` to leave it out`,
+      options,
+    );
   }
 }
 

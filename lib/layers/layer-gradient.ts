@@ -15,8 +15,10 @@ export interface LayerContext<L extends Layer = Layer> {
   /** One for most layers; a recurrent cell's are its input and its states. */
   readonly inputs: tf.Tensor[];
   readonly kwargs: CallArguments;
-  /** Whether biases are attributed. */
+  /** Whether the layer's bias is attributed. */
   readonly includeBias: boolean;
+  /** Runs the layer once more, on other inputs, with no tap on it or on the layers inside it. */
+  readonly rerun: (inputs: tf.Tensor[], kwargs: CallArguments) => tf.Tensor | tf.Tensor[];
 }
 
 /**
@@ -75,9 +77,4 @@ export function registerLayerGradient<L extends Layer>(adapter: LayerGradient<L>
 /** The adapter of a layer class, if it has one. */
 export function findLayerGradient(className: string): LayerGradient | undefined {
   return registry.get(className);
-}
-
-/** The names of all layer classes that have an adapter. */
-export function attributableClasses(): string[] {
-  return [...registry.keys()].sort();
 }

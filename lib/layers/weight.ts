@@ -15,3 +15,8 @@ export function trainableVariables(layer: Layer): tf.Variable[] {
 export function variablesOf(...weights: Weight[]): tf.Variable[] {
   return weights.flatMap((weight) => weight?.read() ?? []);
 }
+
+/** What the layer that holds a weight calls it: the same for every layer of the class, and in every process. */
+export function localName({ originalName }: tf.LayerVariable): string {
+  return originalName.slice(originalName.lastIndexOf('/') + 1);
+}

@@ -1,5 +1,6 @@
 /** `run.msgpack`: what a run is of, and how far it got. Bytes: docs/format.md. */
 import path from 'node:path';
+import type { IncludeBias } from '../capture/attributed-layers';
 import type { Coverage } from '../gradient-collector';
 import type { ProjectionOptions } from '../projection';
 import type { RowDtype } from '../store/format';
@@ -14,6 +15,8 @@ export interface LayerRecord {
   readonly className: string;
   /** [O, I] of its gradient, the bias included if attributed. */
   readonly gradientShape: readonly [outputs: number, inputs: number];
+  /** Whether its gradients come from running it once more for each example alone, since its class has no adapter. */
+  readonly fallback: boolean;
 }
 
 export interface EpochRecord {
@@ -35,7 +38,7 @@ export interface RunDescription {
   readonly layers: readonly LayerRecord[];
   readonly coverage: Coverage;
   readonly projection: ProjectionOptions;
-  readonly includeBias: boolean;
+  readonly includeBias: IncludeBias;
   readonly dtype: RowDtype;
   readonly normalizer: 'none' | 'adam';
   readonly accumulate: boolean;

@@ -141,8 +141,13 @@ function describeRun(
     versions: { 'tfjs-bergson': VERSION, tfjs: tf.version.tfjs, node: process.version },
     backend: tf.getBackend(),
     examples,
-    layers: layers.flatMap(({ layer, parts }) =>
-      parts.map(({ path, gradientShape }) => ({ path, className: layer.getClassName(), gradientShape })),
+    layers: layers.flatMap(({ layer, parts, fallback }) =>
+      parts.map(({ path, gradientShape }) => ({
+        path,
+        className: layer.getClassName(),
+        gradientShape,
+        fallback,
+      })),
     ),
     coverage,
     projection,
