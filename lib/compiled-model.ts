@@ -21,7 +21,9 @@ export function trainedModel(model: tf.LayersModel): tf.LayersModel {
  * A scalar, the mean over examples. @throws UncompiledModelError
  */
 export function batchLoss(model: tf.LayersModel, { xs, ys }: Batch): tf.Scalar {
-  const { lossFunctions } = trainedModel(model) as unknown as { lossFunctions?: LossFunction[] };
+  // A `tf.Sequential` has no model inside until it is compiled.
+  const trained = trainedModel(model) as unknown as { lossFunctions?: LossFunction[] } | undefined;
+  const lossFunctions = trained?.lossFunctions;
   if (lossFunctions === undefined) throw new UncompiledModelError();
   return tf.tidy(() => {
     const outputs = [model.apply(xs, { training: false })].flat() as tf.Tensor[];
