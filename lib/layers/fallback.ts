@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { FallbackError } from '../errors';
 import { vectorJacobianProduct } from '../vector-jacobian-product';
 import type { ExplicitGradient } from './factors';
-import { kernelMatrix, vectorMatrix } from './gradient-matrix';
+import { kernelLayout, vectorMatrix } from './gradient-matrix';
 import type { CallArguments, GradientPart, Layer, LayerContext, LayerGradient } from './layer-gradient';
 import { localName } from './weight';
 
@@ -155,7 +155,7 @@ function flattenArguments(
 }
 
 function asMatrix(values: tf.Tensor): tf.Tensor2D {
-  return values.rank > 1 ? kernelMatrix(values) : vectorMatrix([values]);
+  return values.rank > 1 ? kernelLayout.asMatrix([values]) : vectorMatrix([values]);
 }
 
 /** Names that occur more than once are numbered, from the second on. */

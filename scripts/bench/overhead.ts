@@ -6,7 +6,14 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { describeBackend, loadBackend, type BackendDescription } from '../../lib/backend';
 import { interleave, type Measurement } from './interleave';
-import { convolutional, languageModel, multilayerPerceptron, type BenchModelFactory } from './models';
+import {
+  convolutional,
+  languageModel,
+  multilayerPerceptron,
+  normalizedConvolutional,
+  recurrent,
+  type BenchModelFactory,
+} from './models';
 import type { Spread } from './statistics';
 import { BASELINE, VARIANTS } from './variants';
 
@@ -14,6 +21,8 @@ import { BASELINE, VARIANTS } from './variants';
 const MODELS: Record<string, { factory: BenchModelFactory; steps: number }> = {
   mlp: { factory: multilayerPerceptron, steps: 150 },
   cnn: { factory: convolutional, steps: 80 },
+  'cnn-bn': { factory: normalizedConvolutional, steps: 60 },
+  lstm: { factory: recurrent, steps: 60 },
   gpt: { factory: languageModel, steps: 20 },
 };
 
@@ -40,7 +49,10 @@ async function main(): Promise<void> {
       default: VARIANTS.map(({ name }) => name),
       describe: VARIANTS.map(({ name, description }) => `${name}: ${description}`).join('; '),
     })
-    .option('steps', { type: 'number', describe: 'Timed steps for each variant (default: 150, 80 and 20)' })
+    .option('steps', {
+      type: 'number',
+      describe: 'Timed steps for each variant (default: from 150 to 20, by model)',
+    })
     .option('json', { type: 'boolean', default: false, describe: 'Print the report as JSON' })
     .strict()
     .parse();
