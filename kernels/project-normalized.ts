@@ -25,7 +25,7 @@ const BLOCK = 1 << 22;
 /** What each element of a linear map's gradients is multiplied by. */
 export interface ElementScale {
   /** As the gradient is, float32 [O, I], with a column for the bias if there is one. */
-  matrix(): tf.Tensor2D;
+  readonly matrix: () => tf.Tensor2D;
   /** The second moments that it follows from; null where they are not kept like that. */
   readonly moments: KernelMoments | null;
 }

@@ -8,5 +8,6 @@ Operation project_factors_operation();
 Operation project_patches_operation();
 Operation project_normalized_operation();
 Operation project_normalized_patches_operation();
+Operation sum_products_operation();
 
 }  // namespace bergson

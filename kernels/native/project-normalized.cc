@@ -10,8 +10,8 @@ namespace bergson {
 namespace {
 
 // A tile of G: so many inputs by so many outputs. The scales of a line of tiles stay in the second-level cache.
-constexpr std::size_t kInputs = 64;
-constexpr std::size_t kOutputs = 32;
+constexpr std::size_t kInputs = 96;
+constexpr std::size_t kOutputs = 64;
 // Parts that a call is divided into, as far as it has so many examples and inputs.
 constexpr std::size_t kTasksWanted = 8;
 

@@ -75,6 +75,13 @@ export class DenseActivations implements Activations {
   }
 }
 
+/** The scales [n, O] of the inputs named by `ids` [n], which is less than those of all. */
+function scaleOfInputs({ moments, matrix }: ElementScale, ids: tf.Tensor1D): tf.Tensor {
+  if (moments === null) return tf.gather(matrix(), ids, 1).transpose();
+  const { kernel, correction, epsilon } = moments;
+  return tf.gather(kernel, ids).mul(correction).sqrt().add(epsilon).reciprocal();
+}
+
 /** The positions of all, one after the other: each [N, ..., C] -> [N, S, C]. */
 export function joinPositions(tensors: readonly tf.Tensor[]): tf.Tensor3D {
   if (tensors.some(({ rank }) => rank !== 2)) return tf.concat3d(tensors.map(asPositions), 1);
@@ -98,8 +105,8 @@ export class OneHotActivations implements Activations {
 
   /** Where each position has a single input, scaling the gradient is scaling D. */
   projectNormalized(outputGradients: tf.Tensor, sides: ProjectionSides, scale: ElementScale): tf.Tensor3D {
-    const scales = tf.gather(scale.matrix(), this.ids.flatten(), 1).transpose(); // [N S, O]
-    return this.projectGradients(outputGradients.mul(scales.reshape(outputGradients.shape)), sides);
+    const scales = scaleOfInputs(scale, this.ids.flatten()).reshape(outputGradients.shape);
+    return this.projectGradients(outputGradients.mul(scales), sides);
   }
 
   materialize(): tf.Tensor3D {

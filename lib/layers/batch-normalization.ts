@@ -4,7 +4,8 @@
  * are normalised: what belongs to an example is the gradient of the batch's loss through its own outputs.
  */
 import * as tf from '@tensorflow/tfjs';
-import { vectorMatrix } from './gradient-matrix';
+import { sumProducts } from '../../kernels/sum-products';
+import { scaleAndShift, vectorMatrix } from './gradient-matrix';
 import type { Layer, LayerGradient } from './layer-gradient';
 import { variablesOf, type Weight } from './weight';
 
@@ -44,15 +45,15 @@ export const batchNormalizationGradient: LayerGradient<BatchNormalizationLayer> 
           variance: layer.movingVariance.read(),
         };
     return tap(output, [x, mean, variance], ([x, mean, variance], outputGradient) => {
-      const [input, center] = [x as tf.Tensor, mean as tf.Tensor];
-      const positions = others.slice(1);
-      const gradients: tf.Tensor[] = [];
-      if (layer.gamma) {
-        const alongInput = sum(outputGradient.mul(input.sub(alongAxis(center, input, channels))), positions);
-        gradients.push(alongInput.mul(inverseDeviation(variance as tf.Tensor, layer.epsilon)));
-      }
-      if (layer.beta && includeBias) gradients.push(sum(outputGradient, positions));
-      return [{ gradient: tf.concat(gradients, 1).expandDims<tf.Tensor3D>(2) }]; // [N, 2 C, 1]
+      const last = (tensor: tf.Tensor) => channelsLast(tensor, channels);
+      const sums = sumProducts({
+        outputGradients: last(outputGradient),
+        values: last(x as tf.Tensor),
+        center: mean as tf.Tensor,
+      });
+      const deviation = inverseDeviation(variance as tf.Tensor, layer.epsilon);
+      const scales = tf.stack([deviation, tf.onesLike(deviation)]); // [2, C]
+      return [scaleAndShift(sums.mul(scales), Boolean(layer.gamma), Boolean(layer.beta) && includeBias)];
     });
   },
 };
@@ -99,6 +100,9 @@ function alongAxis(vector: tf.Tensor, x: tf.Tensor, axis: number): tf.Tensor {
   return vector.reshape(x.shape.map((size, i) => (i === axis ? size : 1)));
 }
 
-function sum(x: tf.Tensor, axes: number[]): tf.Tensor {
-  return axes.length === 0 ? x : x.sum(axes);
+/** The axis `channels` moved to the end. */
+function channelsLast(x: tf.Tensor, channels: number): tf.Tensor {
+  if (channels === x.rank - 1) return x;
+  const others = x.shape.map((_, axis) => axis).filter((axis) => axis !== channels);
+  return x.transpose([...others, channels]);
 }

@@ -3,9 +3,10 @@
  * under the other as a vector [2 C, 1]. x̂ is the normalised input; gamma and beta span the normalised axes.
  */
 import * as tf from '@tensorflow/tfjs';
+import { sumProducts } from '../../kernels/sum-products';
 import { STANDARDIZED } from '../host-fixes/layer-normalization';
 import { standardize } from '../standardize';
-import { vectorMatrix } from './gradient-matrix';
+import { scaleAndShift, vectorMatrix } from './gradient-matrix';
 import type { Layer, LayerGradient } from './layer-gradient';
 import { variablesOf, type Weight } from './weight';
 
@@ -35,19 +36,23 @@ export const layerNormalizationGradient: LayerGradient<LayerNormalizationLayer> 
     const output = call(layer, inputs, reported) as tf.Tensor;
     standardized ??= standardize(inputs[0] as tf.Tensor, layer.axis, layer.epsilon);
     const tapped = tap(output, [standardized], ([standardized], outputGradient) => {
-      const gradients: tf.Tensor2D[] = [];
-      if (layer.gamma) gradients.push(sumOverPositions(layer, outputGradient.mul(standardized as tf.Tensor)));
-      if (layer.beta && includeBias) gradients.push(sumOverPositions(layer, outputGradient));
-      return [{ gradient: tf.concat2d(gradients, 1).expandDims<tf.Tensor3D>(2) }]; // [N, 2 C, 1]
+      const byGroup = (x: tf.Tensor) => groupChannels(layer, x);
+      const sums = sumProducts({
+        outputGradients: byGroup(outputGradient),
+        values: byGroup(standardized as tf.Tensor),
+        center: null,
+      });
+      return [scaleAndShift(sums, Boolean(layer.gamma), Boolean(layer.beta) && includeBias)];
     });
     standardized.dispose();
     return tapped;
   },
 };
 
-/** Sums every axis but the batch's and the normalised ones: [N, ..., C] -> [N, C]. */
-function sumOverPositions({ axis }: LayerNormalizationLayer, x: tf.Tensor): tf.Tensor2D {
+/** The normalised axes last, as one: [N, ..., C]. */
+function groupChannels({ axis }: LayerNormalizationLayer, x: tf.Tensor): tf.Tensor {
+  if (axis.length === 1 && axis[0] === x.rank - 1) return x;
   const positions = x.shape.map((_, i) => i).filter((i) => i > 0 && !axis.includes(i));
-  const sum = positions.length === 0 ? x : x.sum(positions);
-  return sum.rank === 2 ? (sum as tf.Tensor2D) : sum.reshape([x.shape[0], -1]);
+  const channels = axis.map((i) => x.shape[i] ?? 0).reduce((product, size) => product * size, 1);
+  return x.transpose([0, ...positions, ...axis]).reshape([x.shape[0], -1, channels]);
 }
