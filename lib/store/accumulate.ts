@@ -9,7 +9,7 @@ import { GradientStoreWriter } from './writer';
 
 /**
  * Adds the rows of `from` to the sums in the store `into`, which is begun if there is none. Sums are float32,
- * in memory and on disk; a row missing from one of the two counts as zero there. A kill at any moment leaves
+ * in memory and on disk; a row missing from one of the two counts as zero there, and `from` may have further rows. A kill at any moment leaves
  * the old sums or the new ones, never a mixture. `source` (default: the name of the directory of `from`) is
  * noted in the manifest; resolves to false, and does nothing, when `into` already contains it, so that a
  * caller that was killed can simply call again. Throws LayoutMismatchError, DiskWriteError and what
@@ -73,10 +73,9 @@ function writeSums(
 function checkAlike(from: GradientStoreReader, sums: GradientStoreReader): void {
   const describe = (columns: readonly Column[]) =>
     columns.map(({ layer, width }) => `${layer}: ${width}`).join(', ');
-  for (const [field, left, right] of [
-    ['rows', `${from.rows}`, `${sums.rows}`],
-    ['columns', describe(from.columns), describe(sums.columns)],
-  ] as const) {
-    if (left !== right) throw new LayoutMismatchError(from.directory, sums.directory, field, left, right);
-  }
+  const mismatch = (field: string, left: string, right: string) =>
+    new LayoutMismatchError(from.directory, sums.directory, field, left, right);
+  if (from.rows < sums.rows) throw mismatch('rows', `${from.rows}`, `${sums.rows}`);
+  const [left, right] = [describe(from.columns), describe(sums.columns)];
+  if (left !== right) throw mismatch('columns', left, right);
 }

@@ -77,12 +77,12 @@ export class GradientStoreReader {
       const [expected, found] = [encodeInfo(manifest.layout), encodeInfo(layout)];
       throw new CorruptStoreError(at(STORE_FILES.info), 'layout', expected, found);
     }
-    checkSize(at(STORE_FILES.gradients), gradientBytes(layout));
-    for (const [name, { bytes }] of Object.entries(manifest?.files ?? {})) checkSize(at(name), bytes);
     const foreign = !manifest && !fs.existsSync(at(STORE_FILES.written));
-    if (!foreign) checkSize(at(STORE_FILES.written), layout.rows);
-    const written = foreign ? undefined : fs.readFileSync(at(STORE_FILES.written));
     const state = manifest ? 'complete' : foreign ? 'foreign' : 'interrupted';
+    checkSize(at(STORE_FILES.gradients), gradientBytes(layout), state);
+    for (const [name, { bytes }] of Object.entries(manifest?.files ?? {})) checkSize(at(name), bytes, state);
+    if (!foreign) checkSize(at(STORE_FILES.written), layout.rows, state);
+    const written = foreign ? undefined : fs.readFileSync(at(STORE_FILES.written)).subarray(0, layout.rows);
     const descriptor = fs.openSync(at(STORE_FILES.gradients), 'r');
     return new GradientStoreReader(current, layout, state, manifest, descriptor, written);
   }
@@ -186,7 +186,9 @@ export class GradientStoreReader {
   }
 }
 
-function checkSize(file: string, bytes: number): void {
+/** A writer killed while it made room, or gave it back, leaves files that are longer than `info.json` says. */
+function checkSize(file: string, bytes: number, state: StoreState): void {
   const found = fs.existsSync(file) ? fs.statSync(file).size : 0;
-  if (found !== bytes) throw new CorruptStoreError(file, 'bytes', bytes, found);
+  if (found < bytes || (found > bytes && state !== 'interrupted'))
+    throw new CorruptStoreError(file, 'bytes', bytes, found);
 }

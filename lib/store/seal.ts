@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { CorruptStoreError } from '../errors';
-import { writeFileAtomic } from './disk';
+import { guardWrite, writeFileAtomic } from './disk';
 import {
   STORE_FILES,
   columnOffsets,
@@ -35,11 +35,9 @@ export async function sealStore(directory: string, options: SealOptions = {}): P
   const layout = parseInfo(fs.readFileSync(at(STORE_FILES.info), 'utf8'), at(STORE_FILES.info));
   if (!fs.existsSync(at(STORE_FILES.written))) {
     writeFileAtomic(at(STORE_FILES.written), [new Uint8Array(layout.rows).fill(1)]);
-  }
+  } else cutToSize(at(STORE_FILES.gradients), gradientBytes(layout));
+  cutToSize(at(STORE_FILES.written), layout.rows);
   const written = fs.readFileSync(at(STORE_FILES.written));
-  if (written.length !== layout.rows) {
-    throw new CorruptStoreError(at(STORE_FILES.written), 'bytes', layout.rows, written.length);
-  }
   const gradients = await measureGradients(at(STORE_FILES.gradients), at(STORE_FILES.norms), layout, written);
   const files: Record<string, FileChecksum> = { [STORE_FILES.gradients]: gradients };
   for (const name of [STORE_FILES.info, STORE_FILES.written, STORE_FILES.norms]) {
@@ -48,6 +46,16 @@ export async function sealStore(directory: string, options: SealOptions = {}): P
   }
   const rowsWritten = written.reduce((sum, flag) => sum + flag, 0);
   writeManifest(directory, { layout, files, rowsWritten, rewritten, sources });
+}
+
+/** Removes what a writer killed while it made room, or gave it back, left at the end. */
+function cutToSize(file: string, bytes: number): void {
+  const { size } = fs.statSync(file);
+  if (size < bytes) throw new CorruptStoreError(file, 'bytes', bytes, size);
+  if (size > bytes)
+    guardWrite(file, bytes, () => {
+      fs.truncateSync(file, bytes);
+    });
 }
 
 async function measureGradients(

@@ -24,16 +24,20 @@ export class GradientStoreWriter {
   /** How many times a row replaced one written before, in the same call or an earlier one. */
   rewritten = 0;
 
-  private readonly flags: Uint8Array;
+  private flags: Uint8Array;
   private open = true;
 
   private constructor(
     readonly directory: string,
-    readonly layout: StoreLayout,
+    private currentLayout: StoreLayout,
     private readonly gradients: number,
     private readonly written: number,
   ) {
-    this.flags = new Uint8Array(layout.rows);
+    this.flags = new Uint8Array(currentLayout.rows);
+  }
+
+  get layout(): StoreLayout {
+    return this.currentLayout;
   }
 
   /**
@@ -87,6 +91,34 @@ export class GradientStoreWriter {
     this.writeRows(ids, order, encoded);
     this.mark(ids, 1);
     this.rewritten += replaced.length + examples.length - ids.length;
+  }
+
+  /**
+   * Makes room for `rows` rows, new ones being unwritten, or gives back the room of unwritten ones at the end.
+   * Throws ExampleRangeError rather than lose a row that is written, {@link DiskWriteError}.
+   */
+  resize(rows: number): void {
+    if (!this.open) throw new ClosedError(this.directory);
+    const last = this.flags.lastIndexOf(1);
+    if (last >= rows) throw new ExampleRangeError(this.directory, last, rows);
+    const grows = rows > this.layout.rows;
+    const layout = { ...this.layout, rows };
+    const bytes = gradientBytes(layout);
+    if (grows) checkSpace(this.directory, bytes - gradientBytes(this.layout));
+    const describe = () => {
+      writeFileAtomic(path.join(this.directory, STORE_FILES.info), [Buffer.from(encodeInfo(layout))]);
+    };
+    // A kill in between leaves files longer than `info.json` says, which readers allow; never shorter.
+    if (!grows) describe();
+    guardWrite(this.directory, bytes, () => {
+      fs.ftruncateSync(this.gradients, bytes);
+      fs.ftruncateSync(this.written, rows);
+    });
+    if (grows) describe();
+    const flags = new Uint8Array(rows);
+    flags.set(this.flags.subarray(0, rows));
+    this.flags = flags;
+    this.currentLayout = layout;
   }
 
   /**

@@ -80,11 +80,26 @@ test('adds a source once, however often it is asked to', async () => {
   reader.close();
 });
 
-test('refuses stores of different columns or rows', async () => {
+test('adds a store of further rows: where training meets examples that it had not met before', async () => {
+  const [first, second, into] = [newDirectory(), newDirectory(), newDirectory()];
+  await writeStore(first, { rows: 1, dtype: 'float32', columns }, [Float32Array.of(1, 2, 3)]);
+  const rows = [Float32Array.of(1, 1, 1), undefined, Float32Array.of(7, 8, 9)];
+  await writeStore(second, { rows: 3, dtype: 'float32', columns }, rows);
+  for (const from of [first, second]) await add(from, into);
+  const reader = GradientStoreReader.open(into);
+  expect(reader).toMatchObject({ rows: 3, rowsWritten: 2 });
+  expect(reader.readRows([0, 2])).toEqual(Float32Array.of(2, 3, 4, 7, 8, 9));
+  reader.close();
+});
+
+test('refuses stores of different columns or fewer rows', async () => {
   const [from, into] = [newDirectory(), newDirectory()];
   await writeStore(into, { rows: 2, dtype: 'float32', columns: [{ layer: 'other', width: 3 }] }, []);
   await writeStore(from, { rows: 2, dtype: 'float32', columns }, []);
   await expect(add(from, into)).rejects.toThrow(LayoutMismatchError);
+  const short = newDirectory();
+  await writeStore(short, { rows: 1, dtype: 'float32', columns: [{ layer: 'other', width: 3 }] }, []);
+  await expect(add(short, into)).rejects.toThrow(/differ in rows \(1 against 2\)/);
 });
 
 describe('a kill', () => {

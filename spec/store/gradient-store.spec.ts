@@ -278,6 +278,80 @@ describe('a writer', () => {
   });
 });
 
+describe('resizing a store', () => {
+  const begun = () => {
+    const writer = GradientStoreWriter.create(newDirectory(), layoutOf(2));
+    writer.write(Int32Array.of(0, 1), markedRows([0, 1], WIDTH));
+    return writer;
+  };
+
+  test('makes room for further rows, and gives back what none of them took', async () => {
+    const writer = begun();
+    writer.resize(8);
+    writer.write(Int32Array.of(4, 2), markedRows([4, 2], WIDTH));
+    writer.resize(5);
+    await writer.close();
+    const reader = GradientStoreReader.open(writer.directory);
+    expect(reader).toMatchObject({ state: 'complete', rows: 5, rowsWritten: 4 });
+    expect(reader.readRows([0, 1, 2, 4])).toEqual(markedRows([0, 1, 2, 4], WIDTH));
+    expect(reader.isWritten(3)).toBe(false);
+    await expect(reader.verify()).resolves.toHaveLength(4);
+    reader.close();
+  });
+
+  test('loses no row that is written', () => {
+    const writer = begun();
+    expect(() => {
+      writer.resize(1);
+    }).toThrow(errors.ExampleRangeError);
+    expect(writer.layout.rows).toBe(2);
+    writer.abort();
+  });
+
+  test('does not start on a disk that is too small', () => {
+    const writer = begun();
+    expect(() => {
+      writer.resize(2 ** 40);
+    }).toThrow(errors.DiskWriteError);
+    writer.write(Int32Array.of(1), markedRow(1, WIDTH));
+    writer.abort();
+  });
+
+  // Each file operation of a resize, made to fail as a kill before it would leave it.
+  test.each([
+    ['growing', 'ftruncateSync', 0],
+    ['growing', 'ftruncateSync', 1],
+    ['growing', 'renameSync', 0],
+    ['shrinking', 'renameSync', 0],
+    ['shrinking', 'ftruncateSync', 0],
+    ['shrinking', 'ftruncateSync', 1],
+  ] as const)(
+    'leaves rows that open and can be sealed when killed %s (%s %i)',
+    async (how, operation, at) => {
+      const writer = begun();
+      if (how === 'shrinking') writer.resize(8);
+      const whole = fs[operation].bind(fs) as (...args: unknown[]) => void;
+      let calls = 0;
+      const failing = jest.spyOn(fs, operation).mockImplementation((...args: unknown[]) => {
+        if (calls++ === at) throw Object.assign(new Error('killed'), { code: 'EIO' });
+        whole(...args);
+      });
+      expect(() => {
+        writer.resize(how === 'growing' ? 8 : 2);
+      }).toThrow(errors.DiskWriteError);
+      failing.mockRestore();
+      writer.abort();
+      for (const state of ['interrupted', 'complete']) {
+        const reader = GradientStoreReader.open(writer.directory);
+        expect(reader).toMatchObject({ state, rowsWritten: 2 });
+        expect(reader.readRows([0, 1])).toEqual(markedRows([0, 1], WIDTH));
+        reader.close();
+        await sealStore(writer.directory);
+      }
+    },
+  );
+});
+
 describe('an interrupted store', () => {
   test('opens after SIGKILL with every row it says it has whole', async () => {
     for (const delay of [0, 13, 29, 57]) {
