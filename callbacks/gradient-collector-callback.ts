@@ -1,14 +1,14 @@
-/** The callback that records a run while `model.fit` trains. Lifecycle only: no mathematics, no bytes. */
+/** The callback that records a run while `model.fit` or `model.fitDataset` trains. Lifecycle only: no mathematics, no bytes. */
 import * as tf from '@tensorflow/tfjs';
-import { findFit, reportsExampleIds, type Fit } from '../lib/capture/example-ids';
+import { findTraining, reportsExampleIds, type Training } from '../lib/capture/training';
 import { UnpreparedModelError } from '../lib/errors';
-import { RunRecorder, type RunOptions } from '../lib/run/run-recorder';
+import { RunRecorder, type CapturedStep, type RunOptions } from '../lib/run/run-recorder';
 
 /** Milliseconds, as tfjs's own `yieldEvery: 'auto'`. */
 const YIELD_EVERY = 125;
 
 /**
- * Captures every training example's gradient during `model.fit` and writes a run: per-epoch gradient stores,
+ * Captures every training example's gradient during `model.fit` or `model.fitDataset` and writes a run: per-epoch gradient stores,
  * the training order, the normalizer's state, the trained model and an index.
  *
  * @example
@@ -18,6 +18,8 @@ const YIELD_EVERY = 125;
  */
 export class GradientCollectorCallback extends tf.Callback {
   private recorder: RunRecorder | null = null;
+  /** A step that has run inside tfjs, where nothing can be awaited. */
+  private captured: CapturedStep<tf.Scalar[]> | null = null;
   private lastYield = 0;
 
   constructor(private readonly options: RunOptions) {
@@ -32,10 +34,16 @@ export class GradientCollectorCallback extends tf.Callback {
 
   /** @throws UnpreparedModelError, RunExistsError, UnsupportedLayerError, UnknownLayerError, InvalidOptionError, OptimizerStateError */
   override onTrainBegin(): Promise<void> {
-    const fit = this.findFit();
-    const recorder = RunRecorder.start(fit.model, fit.examples, this.options);
-    fit.interceptor = (ids, step) => recorder.captureStep(ids, step);
-    fit.onFailure = () => {
+    const training = this.findTraining();
+    const { model, exampleCount } = training;
+    const recorder = RunRecorder.start(model, { ...this.options, exampleCount });
+    training.interceptor = (ids, step) => {
+      this.captured = recorder.captureStep(ids, step);
+      return this.captured.result;
+    };
+    training.onFailure = () => {
+      tf.dispose([...(this.takeStep()?.gradients.values() ?? [])]);
+      this.recorder = null;
       recorder.abort();
     };
     this.recorder = recorder;
@@ -49,7 +57,8 @@ export class GradientCollectorCallback extends tf.Callback {
 
   /** @throws NonFiniteGradientError, Float16OverflowError, DiskWriteError */
   override async onBatchEnd(): Promise<void> {
-    await this.recorder?.writeStep();
+    const step = this.takeStep();
+    if (step !== null) await this.recorder?.writeStep(step);
     await this.yieldNow();
   }
 
@@ -71,13 +80,19 @@ export class GradientCollectorCallback extends tf.Callback {
     this.lastYield = performance.now();
   }
 
-  private findFit(): Fit {
-    const fit = findFit(this);
-    if (fit !== undefined) return fit;
+  private takeStep(): CapturedStep<tf.Scalar[]> | null {
+    const step = this.captured;
+    this.captured = null;
+    return step;
+  }
+
+  private findTraining(): Training {
+    const training = findTraining(this);
+    if (training !== undefined) return training;
     const model = this.model as tf.LayersModel | undefined;
     const prepared = model !== undefined && reportsExampleIds(model);
     throw new UnpreparedModelError(
-      prepared ? 'the model is prepared, but not trained by `fit`' : 'the model is not prepared',
+      prepared ? 'the model is prepared, but not for this training' : 'the model is not prepared',
     );
   }
 }

@@ -7,7 +7,7 @@ import {
   type IncludeBias,
 } from './capture/attributed-layers';
 import { BackwardPass } from './capture/backward-pass';
-import { withTaps } from './capture/taps';
+import { placeTaps } from './capture/taps';
 import { NoGradientError } from './errors';
 import { exampleGradients } from './example-row';
 import type { Factors, LayerProjection } from './layers/factors';
@@ -41,6 +41,18 @@ export interface Coverage {
 
 /** Per-example gradients by path of layer or part, each float32 [N, p, q]; whoever receives them disposes. */
 export type CollectedGradients = Map<string, tf.Tensor3D>;
+
+/** What surrounds a backward pass; either is called once, `fail` also after an `end` that threw. */
+interface Capture {
+  readonly end: <T>(result: T) => Captured<T>;
+  readonly fail: (error: unknown) => never;
+}
+
+/** What a function that ran a backward pass returned, and the gradients of that pass. */
+export interface Captured<T> {
+  readonly result: T;
+  readonly gradients: CollectedGradients;
+}
 
 /**
  * Captures the per-example gradients of a model's layers, normalised and projected, during backward passes.
@@ -98,20 +110,34 @@ export class GradientCollector {
     const anchor = tf.scalar(0);
     try {
       const differentiate = () => valueAndGradient(body, anchor);
-      const { result: loss, gradients } = this.capture(differentiate, { closure, anchor });
-      return { loss, gradients };
+      const { end, fail } = this.capture({ closure, anchor });
+      try {
+        const { result: loss, gradients } = end(differentiate());
+        return { loss, gradients };
+      } catch (error) {
+        return fail(error);
+      }
     } finally {
       anchor.dispose();
     }
   }
 
   /**
-   * Runs `body`, which runs a backward pass of its own, such as `optimizer.minimize`, and captures from that.
-   * The caller disposes `gradients`.
+   * Runs `body`, which runs a backward pass of its own, such as `optimizer.minimize`, and captures from that; a body
+   * that returns a promise, such as `model.trainOnBatch`, is awaited. The caller disposes `gradients`.
    * @throws BatchAxisError, also if the pass is not over `batchSize` examples
    */
-  surround<T>(body: () => T, batchSize?: number): { result: T; gradients: CollectedGradients } {
-    return this.capture(body, { batchSize });
+  surround<T>(body: () => Promise<T>, batchSize?: number): Promise<Captured<T>>;
+  surround<T>(body: () => T, batchSize?: number): Captured<T>;
+  surround<T>(body: () => T | Promise<T>, batchSize?: number): Captured<T> | Promise<Captured<T>>;
+  surround<T>(body: () => T | Promise<T>, batchSize?: number): Captured<T> | Promise<Captured<T>> {
+    const { end, fail } = this.capture({ batchSize });
+    try {
+      const result = body();
+      return result instanceof Promise ? result.then(end<T>).catch(fail) : end(result);
+    } catch (error) {
+      return fail(error);
+    }
   }
 
   /**
@@ -144,10 +170,9 @@ export class GradientCollector {
     }
   }
 
-  private capture<T>(
-    body: () => T,
-    { closure, anchor, batchSize }: { closure?: GradientClosure; anchor?: tf.Scalar; batchSize?: number },
-  ): { result: T; gradients: CollectedGradients } {
+  /** Places taps until the returned `end`, or `fail`, is called. */
+  private capture(options: { closure?: GradientClosure; anchor?: tf.Scalar; batchSize?: number }): Capture {
+    const { closure, anchor, batchSize } = options;
     const collected: CollectedGradients = new Map();
     const pass = new BackwardPass({
       gradientsOf: (part, factors, multiplier) => this.gradientsOf(part, factors, multiplier),
@@ -162,16 +187,21 @@ export class GradientCollector {
         }
       },
     });
-    try {
-      const result = withTaps(this.layers, pass, body, anchor);
-      pass.finish();
-      return { result, gradients: collected };
-    } catch (error) {
-      tf.dispose([...collected.values()]);
-      throw error;
-    } finally {
-      pass.dispose();
-    }
+    const removeTaps = placeTaps(this.layers, pass, anchor);
+    return {
+      end: (result) => {
+        removeTaps();
+        pass.finish();
+        pass.dispose();
+        return { result, gradients: collected };
+      },
+      fail: (error) => {
+        removeTaps();
+        pass.dispose();
+        tf.dispose([...collected.values()]);
+        throw error;
+      },
+    };
   }
 
   private gradientsOf(part: AttributedPart, factors: Factors[], multiplier: number): tf.Tensor3D {

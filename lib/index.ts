@@ -10,8 +10,10 @@ export { loadBackend } from './backend';
 export type { AttributedLayer, AttributedPart, IncludeBias } from './capture/attributed-layers';
 export type { Batch } from './compiled-model';
 export * from './errors';
+export { withExampleIds } from './example-ids';
 export {
   GradientCollector,
+  type Captured,
   type CollectedGradients,
   type Coverage,
   type GradientClosure,
@@ -37,5 +39,6 @@ export type { ExampleRecord } from './run/example-records';
 export { Run } from './run/run';
 export type { RunManifest } from './run/run-manifest';
 export type { RunOptions } from './run/run-recorder';
+export { TrainingRecorder, type TrainingRecorderOptions } from './run/training-recorder';
 export { GradientStoreReader } from './store/reader';
 export { TrainingOrderReader, type Sighting } from './store/training-order';

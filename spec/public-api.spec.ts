@@ -13,6 +13,7 @@ it('exports these names and no others', () => {
      "CorruptStoreError",
      "DenseActivations",
      "DiskWriteError",
+     "ExampleIdsError",
      "ExampleRangeError",
      "FallbackError",
      "Float16OverflowError",
@@ -34,6 +35,7 @@ it('exports these names and no others', () => {
      "NonFiniteValueError",
      "OneHotActivations",
      "OptimizerStateError",
+     "RecordingOrderError",
      "RowNotWrittenError",
      "RowShapeError",
      "Run",
@@ -41,6 +43,7 @@ it('exports these names and no others', () => {
      "RunNotFoundError",
      "StoreExistsError",
      "TrainingOrderReader",
+     "TrainingRecorder",
      "UncompiledModelError",
      "UnknownColumnError",
      "UnknownLayerError",
@@ -56,6 +59,7 @@ it('exports these names and no others', () => {
      "registerLayerGradient",
      "sparseCrossEntropy",
      "undoGradientCollection",
+     "withExampleIds",
    ]
   `);
 });

@@ -1,5 +1,5 @@
 /**
- * Puts taps on layers while a function runs. This and `example-ids.ts` are the only files that change objects
+ * Puts taps on layers while a function runs. This and `training.ts` are the only files that change objects
  * of tfjs, and both put them back.
  */
 import * as tf from '@tensorflow/tfjs';
@@ -27,26 +27,23 @@ export interface TapListener {
 }
 
 /**
- * Runs `body` with a tap on every call of the given layers. A tap is an identity of which only the gradient
- * function does anything, so neither the forward nor the backward values change. Under `anchor`, a scalar, each
- * tapped output also depends on it, with gradient zero: differentiating by the anchor then runs the backward pass
- * as far as the first tap, and computes no weight's gradient.
+ * Puts a tap on every call of the given layers, until the function that is returned is called. A tap is an identity of
+ * which only the gradient function does anything, so neither the forward nor the backward values change. Under
+ * `anchor`, a scalar, each tapped output also depends on it, with gradient zero: differentiating by the anchor then
+ * runs the backward pass as far as the first tap, and computes no weight's gradient.
  *
  * Each layer's `call` is replaced, not hooked: tfjs does not invoke call hooks in every layer class, and
  * sub-layers of custom layers are reached through `call` as well as `apply`.
  */
-export function withTaps<T>(
+export function placeTaps(
   layers: readonly AttributedLayer[],
   listener: TapListener,
-  body: () => T,
   anchor: tf.Scalar | null = null,
-): T {
+): () => void {
   const restore = layers.map((attributed) => replaceCall(attributed, listener, anchor));
-  try {
-    return body();
-  } finally {
+  return () => {
     for (const undo of restore.reverse()) undo();
-  }
+  };
 }
 
 /** How many reruns are going on, during which layers run as if they had no taps. */

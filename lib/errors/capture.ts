@@ -127,10 +127,34 @@ export class NonFiniteGradientError extends BergsonError {
   }
 }
 
-/** Thrown when a callback is used in a `fit` that does not report example ids. */
+/** Thrown when a callback is used in training that does not report example ids. */
 export class UnpreparedModelError extends BergsonError {
   constructor(readonly reason: string) {
-    super(`${reason}; call \`prepareForGradientCollection(model)\` and train with \`model.fit\` on tensors`);
+    super(
+      `${reason}; call \`prepareForGradientCollection(model)\` once the model has its last layer, ` +
+        `and train with \`model.fit\` or \`model.fitDataset\``,
+    );
+  }
+}
+
+/** Thrown when it cannot be told which examples a batch holds. */
+export class ExampleIdsError extends BergsonError {
+  constructor(readonly reason: string) {
+    super(
+      `${reason}; number the examples before they are shuffled, batched or repeated, ` +
+        `\`withExampleIds(dataset).shuffle(…).batch(…)\`, and keep \`exampleId\` in what you map them to`,
+    );
+  }
+}
+
+/** Thrown when the methods of a recorder are called in an order that makes no run. */
+export class RecordingOrderError extends BergsonError {
+  constructor(
+    readonly method: string,
+    readonly state: string,
+    readonly next: string,
+  ) {
+    super(`\`${method}\` was called ${state}; ${next}`);
   }
 }
 

@@ -11,18 +11,21 @@ export interface ExampleRecord {
   readonly [field: string]: unknown;
 }
 
-/** Writes one record for each of `count` examples. @throws InvalidOptionError on another number; DiskWriteError */
-export function writeExamples(file: string, records: Iterable<ExampleRecord>, count: number): void {
+/**
+ * Writes one record for each of `count` examples, or, if that is not known, all there are; returns how many.
+ * @throws InvalidOptionError on another number; DiskWriteError
+ */
+export function writeExamples(file: string, records: Iterable<ExampleRecord>, count: number | null): number {
   const part = `${file}.part`;
+  let written = 0;
   guardWrite(file, 0, () => {
     const descriptor = fs.openSync(part, 'w');
     try {
-      let written = 0;
       for (const record of records) {
         fs.writeSync(descriptor, `${JSON.stringify(record)}\n`);
         written++;
       }
-      if (written !== count)
+      if (count !== null && written !== count)
         throw new InvalidOptionError('examples', written, `${count} records, one for each training example`);
       fs.fsyncSync(descriptor);
     } catch (cause) {
@@ -33,6 +36,7 @@ export function writeExamples(file: string, records: Iterable<ExampleRecord>, co
     }
     fs.renameSync(part, file);
   });
+  return written;
 }
 
 /** The records of the named examples. Reads the file once, by lines. */

@@ -33,8 +33,8 @@ export interface RunDescription {
   readonly created: string;
   readonly versions: Readonly<Record<'tfjs-bergson' | 'tfjs' | 'node', string>>;
   readonly backend: string;
-  /** Rows of the training data. */
-  readonly examples: number;
+  /** Rows of the training data; where training does not tell, those its finished epochs met, and null before. */
+  readonly examples: number | null;
   readonly layers: readonly LayerRecord[];
   readonly coverage: Coverage;
   readonly projection: ProjectionOptions;
@@ -43,7 +43,8 @@ export interface RunDescription {
   readonly normalizer: 'none' | 'adam';
   readonly accumulate: boolean;
   readonly trackOrder: boolean;
-  readonly optimizer: string;
+  /** Class of the optimizer; null where the model is not compiled and none was named. */
+  readonly optimizer: string | null;
   /** Names of the model's losses, in the order of its outputs; null for a loss that has none. */
   readonly losses: readonly (string | null)[];
 }

@@ -1,13 +1,8 @@
 /** Turns training steps into a run: the collector on one side, the run's writer on the other. */
-import fs from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { lossNames } from '../compiled-model';
-import { HnswUnavailableError } from '../errors';
-import {
-  GradientCollector,
-  type CollectedGradients,
-  type GradientCollectorOptions,
-} from '../gradient-collector';
+import { HnswUnavailableError, NoGradientError, OptimizerStateError } from '../errors';
+import { GradientCollector, type Captured, type GradientCollectorOptions } from '../gradient-collector';
 import { AdamNormalizer } from '../normalizers/adam';
 import { saveNormalizer } from '../normalizers/normalizer';
 import { buildIndex } from '../search/open-index';
@@ -42,41 +37,47 @@ export interface RunOptions extends Pick<
   readonly examples?: Iterable<ExampleRecord>;
 }
 
-/** Rows of a step that has run, not yet written. */
-interface PendingStep {
+/** How the training that is recorded goes. */
+export interface TrainingOptions {
+  /** Rows of the training data. Default: as many as the ids of the examples that training meets. */
+  readonly exampleCount?: number;
+  /** What trains the model. Default: the optimizer it is compiled with. */
+  readonly optimizer?: tf.Optimizer;
+  /** How a step's loss combines its examples' own. Default: `'mean'`, as in tfjs's training. */
+  readonly lossReduction?: 'mean' | 'sum';
+}
+
+/** A step that has run, whose rows are not yet written. */
+export interface CapturedStep<T> extends Captured<T> {
   readonly ids: Int32Array;
-  readonly gradients: CollectedGradients;
 }
 
 export class RunRecorder {
-  private pending: PendingStep | null = null;
-
   private constructor(
     private readonly model: tf.LayersModel,
-    private readonly options: RunOptions,
+    private readonly options: RunOptions & TrainingOptions,
     private readonly collector: GradientCollector,
     private readonly normalizer: AdamNormalizer | null,
     private readonly writer: RunWriter,
   ) {}
 
   /**
-   * Starts a run over `examples` rows of training data. Nothing is left behind if it throws.
+   * Starts a run. Nothing is left behind if it throws.
    * @throws RunExistsError, UnsupportedLayerError, UnknownLayerError, InvalidOptionError, OptimizerStateError
    */
-  static start(model: tf.LayersModel, examples: number, options: RunOptions): RunRecorder {
-    const normalizer = options.useOptimizerState === true ? new AdamNormalizer(model.optimizer) : null;
+  static start(model: tf.LayersModel, options: RunOptions & TrainingOptions): RunRecorder {
+    const optimizer: tf.Optimizer | undefined = options.optimizer ?? model.optimizer;
+    const normalizer = options.useOptimizerState === true ? readOptimizer(optimizer) : null;
     const collector = new GradientCollector(model, { ...options, normalizer });
-    const writer = RunWriter.create(
-      options.path,
-      describeRun(model, examples, options, collector),
-      collector.columns,
-    );
+    const description = describeRun(model, options, optimizer, collector);
+    const writer = RunWriter.create(options.path, description, collector.columns);
     if (options.examples !== undefined) {
       try {
-        writeExamples(runPaths.examples(options.path), options.examples, examples);
+        const { examples } = description;
+        const records = writeExamples(runPaths.examples(options.path), options.examples, examples);
+        if (examples === null) writer.setExamples(records);
       } catch (error) {
         writer.abort();
-        fs.rmSync(options.path, { recursive: true });
         throw error;
       }
     }
@@ -87,20 +88,22 @@ export class RunRecorder {
     this.writer.beginEpoch(epoch);
   }
 
-  /** Runs one training step, and keeps its rows until `writeStep`. */
-  captureStep<T>(ids: Int32Array, step: () => T): T {
-    const { result, gradients } = this.collector.surround(step, ids.length);
-    this.pending = { ids, gradients };
-    return result;
+  /**
+   * Runs one training step on the examples `ids`, and captures its gradients.
+   * @throws NoGradientError if no attributed layer took part in its backward pass; BatchAxisError
+   */
+  captureStep<T>(ids: Int32Array, step: () => T): CapturedStep<T> {
+    return toStep(ids, this.collector.surround(step, ids.length));
   }
 
-  /** @throws NonFiniteGradientError, Float16OverflowError, DiskWriteError */
-  async writeStep(): Promise<void> {
-    if (this.pending === null) return;
-    const { ids, gradients } = this.pending;
-    this.pending = null;
-    const values = await this.collector.rows(gradients, ids.length);
-    this.writer.writeStep(ids, values);
+  /** The same for a step that may return a promise, which is awaited. */
+  async captureAsyncStep<T>(ids: Int32Array, step: () => T | Promise<T>): Promise<CapturedStep<T>> {
+    return toStep(ids, await this.collector.surround<T>(step, ids.length));
+  }
+
+  /** Writes a step's rows, and disposes its gradients. @throws NonFiniteGradientError, Float16OverflowError, DiskWriteError */
+  async writeStep({ ids, gradients }: CapturedStep<unknown>): Promise<void> {
+    this.writer.writeStep(ids, await this.collector.rows(gradients, ids.length));
   }
 
   /** @throws DiskWriteError */
@@ -121,26 +124,34 @@ export class RunRecorder {
     this.collector.dispose();
   }
 
-  /** Stops and leaves the run as a kill would. */
+  /** Stops and leaves the run as a kill would; before its first step, leaves nothing. */
   abort(): void {
-    tf.dispose([...(this.pending?.gradients.values() ?? [])]);
-    this.pending = null;
     this.writer.abort();
     this.collector.dispose();
   }
 }
 
+function readOptimizer(optimizer: tf.Optimizer | undefined): AdamNormalizer {
+  if (optimizer !== undefined) return new AdamNormalizer(optimizer);
+  throw new OptimizerStateError('the model is not compiled, and no `optimizer` is given');
+}
+
+function toStep<T>(ids: Int32Array, captured: Captured<T>): CapturedStep<T> {
+  if (captured.gradients.size > 0) return { ...captured, ids };
+  throw new NoGradientError('no attributed layer took part in the backward pass of a training step');
+}
+
 function describeRun(
   model: tf.LayersModel,
-  examples: number,
-  options: RunOptions,
+  options: RunOptions & TrainingOptions,
+  optimizer: tf.Optimizer | undefined,
   { layers, coverage, projection, includeBias }: GradientCollector,
 ): RunDescription {
   return {
     created: new Date().toISOString(),
     versions: { 'tfjs-bergson': VERSION, tfjs: tf.version.tfjs, node: process.version },
     backend: tf.getBackend(),
-    examples,
+    examples: options.exampleCount ?? null,
     layers: layers.flatMap(({ layer, parts, fallback }) =>
       parts.map(({ path, gradientShape }) => ({
         path,
@@ -156,7 +167,7 @@ function describeRun(
     normalizer: options.useOptimizerState === true ? 'adam' : 'none',
     accumulate: options.accumulate ?? false,
     trackOrder: options.trackOrder ?? false,
-    optimizer: model.optimizer.getClassName(),
+    optimizer: optimizer?.getClassName() ?? null,
     losses: lossNames(model),
   };
 }

@@ -13,6 +13,8 @@ import { ACCUMULATED, epochStore, runPaths } from './run-paths';
 export class RunWriter {
   private readonly epochs: EpochRecord[] = [];
   private readonly order: TrainingOrderWriter | null;
+  /** How many examples there are, or, where that is not known beforehand, how many there have been: the highest id and one. */
+  private examples: number;
   private store: GradientStoreWriter | null = null;
   private epoch = 0;
   private step = 0;
@@ -20,9 +22,10 @@ export class RunWriter {
 
   private constructor(
     readonly path: string,
-    private readonly description: RunDescription,
-    private readonly layout: StoreLayout,
+    private description: RunDescription,
+    private readonly columns: readonly Column[],
   ) {
+    this.examples = description.examples ?? 0;
     this.writeManifest('training', null);
     guardWrite(runPaths.stores(path), 0, () => {
       fs.mkdirSync(runPaths.stores(path));
@@ -36,15 +39,26 @@ export class RunWriter {
       throw new RunExistsError(path);
     }
     guardWrite(path, 0, () => fs.mkdirSync(path, { recursive: true }));
-    const layout = { rows: description.examples, dtype: description.dtype, columns };
-    return new RunWriter(path, description, layout);
+    return new RunWriter(path, description, columns);
+  }
+
+  /** Says how many examples there are, which was not known. Before the first epoch. */
+  setExamples(examples: number): void {
+    this.description = { ...this.description, examples };
+    this.examples = examples;
+    this.writeManifest('training', null);
   }
 
   /** Opens the store of `epoch`. @throws DiskWriteError */
   beginEpoch(epoch: number): void {
     this.epoch = epoch;
     this.firstStep = this.step;
-    this.store = GradientStoreWriter.create(runPaths.store(this.path, epochStore(epoch)), this.layout);
+    const layout: StoreLayout = {
+      rows: this.examples,
+      dtype: this.description.dtype,
+      columns: this.columns,
+    };
+    this.store = GradientStoreWriter.create(runPaths.store(this.path, epochStore(epoch)), layout);
   }
 
   /**
@@ -52,8 +66,10 @@ export class RunWriter {
    * @throws NonFiniteGradientError and Float16OverflowError before anything of the step is written; DiskWriteError
    */
   writeStep(examples: Int32Array, rows: Float32Array): void {
+    const store = this.openStore();
+    if (this.grows) this.makeRoom(store, examples);
     try {
-      this.openStore().write(examples, rows);
+      store.write(examples, rows);
     } catch (cause) {
       if (!(cause instanceof NonFiniteValueError)) throw cause;
       const { layer = '', example = -1, value } = cause;
@@ -63,13 +79,20 @@ export class RunWriter {
     this.step++;
   }
 
-  /** Seals the epoch's store; when accumulating, adds it to the sums and removes it. @throws DiskWriteError */
+  /**
+   * Seals the epoch's store; when accumulating, adds it to the sums and removes it. An epoch without a step leaves
+   * no store. @throws DiskWriteError
+   */
   async endEpoch(): Promise<void> {
     const store = this.openStore();
+    const steps = this.step - this.firstStep;
     this.store = null;
-    await store.close();
-    if (this.description.accumulate) await this.accumulate(store.directory);
-    this.epochs.push({ epoch: this.epoch, steps: this.step - this.firstStep, rows: store.rowsWritten });
+    if (this.grows) store.resize(this.examples);
+    if (steps > 0) await store.close();
+    else store.abort();
+    if (steps > 0 && this.description.accumulate) await this.accumulate(store.directory);
+    if (steps === 0 || this.description.accumulate) fs.rmSync(store.directory, { recursive: true });
+    this.epochs.push({ epoch: this.epoch, steps, rows: store.rowsWritten });
     this.writeManifest('training', null);
   }
 
@@ -79,11 +102,27 @@ export class RunWriter {
     this.writeManifest('complete', weightsDigest);
   }
 
-  /** Stops writing and leaves the run as a kill would: readable, and known to be unfinished. */
+  /**
+   * Stops writing and leaves the run as a kill would: readable, and known to be unfinished. Before its first step a
+   * run leaves nothing behind.
+   */
   abort(): void {
     this.store?.abort();
     this.store = null;
     this.order?.close();
+    if (this.step === 0) fs.rmSync(this.path, { recursive: true });
+  }
+
+  /** Whether there is a row for any id, however large. */
+  private get grows(): boolean {
+    return this.description.examples === null;
+  }
+
+  private makeRoom(store: GradientStoreWriter, examples: Int32Array): void {
+    this.examples = examples.reduce((most, example) => Math.max(most, example + 1), this.examples);
+    if (this.examples <= store.layout.rows) return;
+    // Doubling: a store of n rows is resized log n times, not once a step.
+    store.resize(2 ** Math.ceil(Math.log2(this.examples)));
   }
 
   private async accumulate(directory: string): Promise<void> {
@@ -93,7 +132,6 @@ export class RunWriter {
     } finally {
       store.close();
     }
-    fs.rmSync(directory, { recursive: true });
   }
 
   private openStore(): GradientStoreWriter {
@@ -102,6 +140,13 @@ export class RunWriter {
   }
 
   private writeManifest(state: 'training' | 'complete', weightsDigest: string | null): void {
-    writeRunManifest(this.path, { ...this.description, state, epochs: this.epochs, weightsDigest });
+    const examples = this.grows && this.epochs.length === 0 ? null : this.examples;
+    writeRunManifest(this.path, {
+      ...this.description,
+      examples,
+      state,
+      epochs: this.epochs,
+      weightsDigest,
+    });
   }
 }

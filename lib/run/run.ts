@@ -30,7 +30,7 @@ export class Run {
   /** One sentence: whether the run was finished, and what it holds. */
   describe(): string {
     const { state, epochs, examples } = this.manifest;
-    const held = `${epochs.length} finished epoch${epochs.length === 1 ? '' : 's'} over ${examples} examples`;
+    const held = `${epochs.length} finished epoch${epochs.length === 1 ? '' : 's'} over ${examples ?? 'an unknown number of'} examples`;
     if (state === 'complete') return `a complete run of ${held}`;
     return `an unfinished run: training ended early or is still going; it holds ${held}, and ${this.stores.length} gradient stores`;
   }

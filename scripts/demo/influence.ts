@@ -37,7 +37,7 @@ function sumOverRows(
   stores: readonly string[],
   value: (row: Float32Array) => number,
 ): Float64Array {
-  const sums = new Float64Array(run.manifest.examples);
+  const sums = new Float64Array(run.manifest.examples ?? 0);
   for (const name of stores) {
     const store = GradientStoreReader.open(run.storeDirectory(name));
     try {

@@ -7,7 +7,7 @@ export interface QueryDocument {
   readonly run: {
     readonly path: string;
     readonly state: 'training' | 'complete';
-    readonly examples: number;
+    readonly examples: number | null;
     readonly coverage: Coverage;
   };
   readonly store: string;

@@ -108,3 +108,26 @@ export const sequenceCase: TrainingCase = {
     ),
   data: (examples) => ({ xs: tf.randomUniform([examples, 7], 0, 11, 'int32', 29), ys: labels(examples) }),
 };
+
+/** Two inputs and two outputs, each with a name and a loss of its own. */
+export const twoByTwoCase = {
+  name: 'a model of two inputs and two outputs',
+  build: (): tf.LayersModel => {
+    const dense = (name: string, units: number, seed: number, activation?: 'tanh' | 'softmax') =>
+      tf.layers.dense({ name, units, activation, kernelInitializer: seeded(seed) });
+    const inputs = [tf.input({ shape: [4], name: 'left' }), tf.input({ shape: [3], name: 'right' })];
+    const encoded = inputs.map((input, i) => dense(`encoder_${i}`, 5, 11 + i, 'tanh').apply(input));
+    const joined = tf.layers.concatenate().apply(encoded as tf.SymbolicTensor[]);
+    const outputs = [dense('class', CLASSES, 13, 'softmax'), dense('value', 1, 14)].map((layer) =>
+      layer.apply(joined),
+    );
+    const model = tf.model({ inputs, outputs: outputs as tf.SymbolicTensor[] });
+    const loss = { class: 'categoricalCrossentropy', value: 'meanSquaredError' };
+    model.compile({ optimizer: tf.train.adam(0.01), loss });
+    return model;
+  },
+  data: (examples: number) => ({
+    xs: [4, 3].map((width, i) => tf.randomNormal([examples, width], 0, 1, 'float32', 41 + i)),
+    ys: [labels(examples), tf.randomNormal([examples, 1], 0, 1, 'float32', 43)],
+  }),
+};
