@@ -124,7 +124,8 @@ export class GradientCollector {
 
   /**
    * Runs `body`, which runs a backward pass of its own, such as `optimizer.minimize`, and captures from that; a body
-   * that returns a promise, such as `model.trainOnBatch`, is awaited. The caller disposes `gradients`.
+   * that returns a promise, such as `model.trainOnBatch`, is awaited. Of several backward passes over the same examples
+   * the gradients are summed. The caller disposes `gradients`.
    * @throws BatchAxisError, also if the pass is not over `batchSize` examples
    */
   surround<T>(body: () => Promise<T>, batchSize?: number): Promise<Captured<T>>;
@@ -180,11 +181,10 @@ export class GradientCollector {
       meanLoss: this.meanLoss,
       batchSize,
       onGradients: ({ path }, gradients) => {
-        if (closure === undefined) collected.set(path, gradients);
-        else {
-          closure(path, gradients);
-          gradients.dispose();
-        }
+        const earlier = collected.get(path);
+        if (closure !== undefined) closure(path, gradients);
+        else collected.set(path, earlier === undefined ? gradients : tf.keep(tf.add(earlier, gradients)));
+        if (closure !== undefined || earlier !== undefined) tf.dispose([gradients, earlier]);
       },
     });
     const removeTaps = placeTaps(this.layers, pass, anchor);
