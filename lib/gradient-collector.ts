@@ -7,12 +7,12 @@ import {
   type IncludeBias,
 } from './capture/attributed-layers';
 import { BackwardPass } from './capture/backward-pass';
+import { describeCoverage, type Coverage } from './capture/coverage';
 import { placeTaps } from './capture/taps';
 import { NoGradientError } from './errors';
 import { exampleGradients } from './example-row';
 import type { Factors, LayerProjection } from './layers/factors';
 import './layers/standard';
-import { trainableVariables } from './layers/weight';
 import type { Normalizer } from './normalizers/normalizer';
 import { layerProjection, projectedShape, resolveProjection, type ProjectionOptions } from './projection';
 
@@ -32,12 +32,6 @@ export interface GradientCollectorOptions extends Partial<ProjectionOptions> {
 
 /** Receives the per-example gradients [N, p, q] of one part of a layer; they are disposed when it returns. */
 export type GradientClosure = (path: string, gradients: tf.Tensor3D) => void;
-
-/** How many of a model's trained parameters are attributed. */
-export interface Coverage {
-  readonly attributed: number;
-  readonly trained: number;
-}
 
 /** Per-example gradients by path of layer or part, each float32 [N, p, q]; whoever receives them disposes. */
 export type CollectedGradients = Map<string, tf.Tensor3D>;
@@ -86,10 +80,9 @@ export class GradientCollector {
     this.matrices = new Map(this.parts.map((part) => [part, layerProjection(part, this.projection)]));
   }
 
-  /** How many of the model's trained parameters are attributed. */
+  /** How many of the model's trained parameters are attributed, layer by layer, and why the others are not. */
   get coverage(): Coverage {
-    const attributed = this.parts.flatMap(({ weights }) => weights);
-    return { attributed: countElements(attributed), trained: countElements(trainableVariables(this.model)) };
+    return describeCoverage(this.model, this.layers, this.includeBias);
   }
 
   /** Each part's width in a row, in the order of a row. */
@@ -209,11 +202,6 @@ export class GradientCollector {
     if (matrices === undefined) throw new Error(`internal: no projection for ${part.path}`);
     return exampleGradients(factors, part, matrices, this.normalizer, multiplier);
   }
-}
-
-/** Each counted once, also where several layers or parts share it. */
-function countElements(weights: readonly tf.Variable[]): number {
-  return [...new Set(weights)].reduce((sum, { size }) => sum + size, 0);
 }
 
 /** The loss, and as a side effect the backward pass of it that ends at `anchor`. */

@@ -8,6 +8,7 @@ export {
 } from './attributor';
 export { loadBackend } from './backend';
 export type { AttributedLayer, AttributedPart, IncludeBias } from './capture/attributed-layers';
+export type { Coverage, LayerCoverage } from './capture/coverage';
 export type { Batch } from './compiled-model';
 export * from './errors';
 export { withExampleIds } from './example-ids';
@@ -15,7 +16,6 @@ export {
   GradientCollector,
   type Captured,
   type CollectedGradients,
-  type Coverage,
   type GradientClosure,
   type GradientCollectorOptions,
 } from './gradient-collector';

@@ -5,7 +5,7 @@ import type { GradientPart, Layer } from '../layers/layer-gradient';
 import { findTrainedLayers, type TrainedLayer } from './trained-layers';
 
 /** A layer whose per-example gradients are captured. */
-export interface AttributedLayer extends Omit<TrainedLayer, 'trained'> {
+export interface AttributedLayer extends Omit<TrainedLayer, 'weights' | 'trained'> {
   readonly includeBias: boolean;
   /** Its gradient matrices, but for those left out. */
   readonly parts: readonly AttributedPart[];
@@ -60,13 +60,17 @@ export function findAttributedLayers(
   return attributed;
 }
 
+/** Whether the biases of the layer at `path` are attributed. */
+export function includesBias(path: string, included: IncludeBias): boolean {
+  return typeof included === 'boolean' ? included : included.some((selected) => isInside(path, selected));
+}
+
 /** A layer with the parts of it that are trained. */
-function attribute({ trained, ...layer }: TrainedLayer, included: IncludeBias): AttributedLayer {
-  const { path } = layer;
-  const includeBias =
-    typeof included === 'boolean' ? included : included.some((selected) => isInside(path, selected));
-  const parts = layer.adapter
-    .parts(layer.layer, includeBias)
+function attribute(found: TrainedLayer, included: IncludeBias): AttributedLayer {
+  const { path, layer, adapter, fallback, trained } = found;
+  const includeBias = includesBias(path, included);
+  const parts = adapter
+    .parts(layer, includeBias)
     .map((part, index) => ({ ...part, index }))
     .filter(({ weights }) => weights.some((weight) => trained.has(weight)))
     .map((part) => ({
@@ -74,7 +78,7 @@ function attribute({ trained, ...layer }: TrainedLayer, included: IncludeBias): 
       path: part.name === '' ? path : `${path}.${part.name}`,
       gradientShape: tf.tidy(() => part.asMatrix([...part.weights]).shape),
     }));
-  return { ...layer, includeBias, parts };
+  return { path, layer, adapter, fallback, includeBias, parts };
 }
 
 /** Whether the layer at `path` is the one at `selected`, or inside it. */

@@ -1,38 +1,53 @@
-/** Finds every layer of a model that trains weights, at whatever depth, and what yields its per-example gradients. */
+/** Finds every layer of a model that holds weights, at whatever depth, and what yields its per-example gradients. */
 import * as tf from '@tensorflow/tfjs';
 import { fallbackGradient } from '../layers/fallback';
 import { findLayerGradient, type Layer, type LayerGradient } from '../layers/layer-gradient';
-import { trainableVariables } from '../layers/weight';
+import { trainableVariables, variables } from '../layers/weight';
 
-export interface TrainedLayer {
+/** A layer that holds weights itself, and not only in layers inside it. */
+export interface WeightedLayer {
   /** Names of models and layers and, inside a custom layer, of the properties that hold it. */
   readonly path: string;
   readonly layer: Layer;
-  readonly adapter: LayerGradient;
+  /** Null if it trains none of its weights. */
+  readonly adapter: LayerGradient | null;
   /** Whether that is the fallback. */
   readonly fallback: boolean;
-  /** Trained weights that this layer, and none that was found inside it, holds. */
+  /** The weights that this layer, and none that was found inside it, holds. */
+  readonly weights: ReadonlySet<tf.Variable>;
+  /** Those of them that the model trains. */
   readonly trained: ReadonlySet<tf.Variable>;
 }
 
-/**
- * Every layer of `model` that itself holds weights the model trains, each once, in the model's order. A layer whose
- * class has an adapter for all of them is taken whole; any other is looked into, and what weights it holds beside those
- * of the layers inside it are left to the fallback.
- */
-export function findTrainedLayers(model: tf.LayersModel): TrainedLayer[] {
-  const trained = new Set(trainableVariables(model));
-  const weightsBelow = new Map<Layer, ReadonlySet<tf.Variable>>();
-  const found: TrainedLayer[] = [];
+export interface TrainedLayer extends WeightedLayer {
+  readonly adapter: LayerGradient;
+}
 
-  /** Visits a layer; returns the trained weights found in it and below. */
+/** The layers of `model` that themselves hold weights the model trains, in the model's order. */
+export function findTrainedLayers(model: tf.LayersModel): TrainedLayer[] {
+  return findWeightedLayers(model).flatMap(({ adapter, ...layer }) =>
+    adapter === null ? [] : [{ ...layer, adapter }],
+  );
+}
+
+/**
+ * Every layer of `model` that itself holds weights, each once, in the model's order. A layer whose class has an adapter
+ * for all of those it trains is taken whole; any other is looked into, and what weights it holds beside those of the
+ * layers inside it are left to the fallback.
+ */
+export function findWeightedLayers(model: tf.LayersModel): WeightedLayer[] {
+  const trainedByModel = new Set(trainableVariables(model));
+  const weightsBelow = new Map<Layer, ReadonlySet<tf.Variable>>();
+  const found: WeightedLayer[] = [];
+
+  /** Visits a layer; returns the weights found in it and below. */
   const visit = (layer: Layer, path: string): ReadonlySet<tf.Variable> => {
     const known = weightsBelow.get(layer);
     if (known !== undefined) return known;
     // A layer that holds one it is inside of meets it here.
     weightsBelow.set(layer, new Set());
-    const weights = new Set(trainableVariables(layer).filter((weight) => trained.has(weight)));
-    const adapter = adapterOf(layer, weights);
+    const all = variables(layer);
+    const adapter = adapterOf(layer, new Set(all.filter((weight) => trainedByModel.has(weight))));
     const position = found.length;
     const inside = new Set<tf.Variable>();
     if (adapter === undefined) {
@@ -40,15 +55,16 @@ export function findTrainedLayers(model: tf.LayersModel): TrainedLayer[] {
         for (const weight of visit(child, `${path}.${name}`)) inside.add(weight);
       }
     }
-    const own = new Set([...weights].filter((weight) => !inside.has(weight)));
-    if (own.size > 0) {
-      const fallback = adapter === undefined;
-      const used = adapter ?? fallbackGradient(path, layer, own);
-      found.splice(position, 0, { path, layer, adapter: used, fallback, trained: own });
+    const weights = new Set(all.filter((weight) => !inside.has(weight)));
+    const trained = new Set([...weights].filter((weight) => trainedByModel.has(weight)));
+    if (weights.size > 0) {
+      const fallback = adapter === undefined && trained.size > 0;
+      const used = adapter ?? (fallback ? fallbackGradient(path, layer, trained) : null);
+      found.splice(position, 0, { path, layer, adapter: used, fallback, weights, trained });
     }
-    const all = new Set([...inside, ...own]);
-    weightsBelow.set(layer, all);
-    return all;
+    const below = new Set([...inside, ...weights]);
+    weightsBelow.set(layer, below);
+    return below;
   };
 
   for (const layer of model.layers) visit(layer, layer.name);

@@ -5,9 +5,14 @@ import type { Layer } from './layer-gradient';
 /** A weight as a layer holds it; null where the layer was configured without it. */
 export type Weight = { read(): tf.Variable } | null | undefined;
 
+/** The variables that a layer or model holds. */
+export function variables(layer: Layer): tf.Variable[] {
+  // A `LayerVariable` reads as the variable it wraps, which its type calls a tensor.
+  return layer.weights.map((weight) => weight.read() as unknown as tf.Variable);
+}
+
 /** The variables that a layer or model trains. */
 export function trainableVariables(layer: Layer): tf.Variable[] {
-  // A `LayerVariable` reads as the variable it wraps, which its type calls a tensor.
   return layer.trainableWeights.map((weight) => weight.read() as unknown as tf.Variable);
 }
 

@@ -1,13 +1,13 @@
 /** `run.msgpack`: what a run is of, and how far it got. Bytes: docs/format.md. */
 import path from 'node:path';
 import type { IncludeBias } from '../capture/attributed-layers';
-import type { Coverage } from '../gradient-collector';
+import type { Coverage } from '../capture/coverage';
 import type { ProjectionOptions } from '../projection';
 import type { RowDtype } from '../store/format';
 import { CorruptRecordError } from '../errors';
 import { isMap, readRecord, writeRecord } from '../store/record-file';
 
-const RECORD = { kind: 'tfjs-bergson run', version: 1 };
+const RECORD = { kind: 'tfjs-bergson run', version: 2 };
 
 /** A layer as the run attributes it, or one part of a layer that has several gradient matrices. */
 export interface LayerRecord {
@@ -66,11 +66,13 @@ export function writeRunManifest(directory: string, manifest: RunManifest): void
 /** Throws CorruptRecordError, UnsupportedVersionError, and the file system's own error if there is none. */
 export function readRunManifest(directory: string): RunManifest {
   const file = manifestFile(directory);
-  const { payload } = readRecord(file, RECORD);
+  const { payload, version } = readRecord(file, RECORD);
   if (!isMap(payload) || !Array.isArray(payload.layers) || !Array.isArray(payload.epochs)) {
     throw new CorruptRecordError(file, 'payload', 'a run manifest', typeof payload);
   }
-  return payload as unknown as RunManifest;
+  const manifest = payload as unknown as RunManifest;
+  // Version 1 knew the totals alone.
+  return version > 1 ? manifest : { ...manifest, coverage: { ...manifest.coverage, layers: [] } };
 }
 
 function manifestFile(directory: string): string {

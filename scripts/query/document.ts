@@ -1,6 +1,6 @@
 /** What `bergson query --json` prints: one JSON document. */
 import type { Attributor, Trace, TraceOptions } from '../../lib/attributor';
-import type { Coverage } from '../../lib/gradient-collector';
+import type { Coverage } from '../../lib/capture/coverage';
 import type { ExampleRecord } from '../../lib/run/example-records';
 
 export interface QueryDocument {
@@ -8,7 +8,7 @@ export interface QueryDocument {
     readonly path: string;
     readonly state: 'training' | 'complete';
     readonly examples: number | null;
-    readonly coverage: Coverage;
+    readonly coverage: Pick<Coverage, 'attributed' | 'trained'>;
   };
   readonly store: string;
   readonly engine: { readonly name: 'exact' | 'hnsw'; readonly reason: string };
@@ -32,8 +32,9 @@ export function toDocument(
   queries: QueryDocument['queries'],
 ): QueryDocument {
   const { state, examples, coverage } = run.manifest;
+  const { attributed, trained } = coverage;
   return {
-    run: { path: run.path, state, examples, coverage },
+    run: { path: run.path, state, examples, coverage: { attributed, trained } },
     store,
     engine: { name: engine, reason: engineReason },
     options: { k, unitNorm, layers: layers ?? null },

@@ -258,7 +258,7 @@ it('leaves out layers by `layers`, and says how much is attributed', async () =>
   ]);
   const { manifest } = Run.open(run);
   expect(manifest.layers.map(({ path: name }) => name)).toEqual(['head']);
-  expect(manifest.coverage).toEqual({ attributed: 24, trained: 75 });
+  expect(manifest.coverage).toMatchObject({ attributed: 24, trained: 75 });
 });
 
 describe('refuses', () => {

@@ -1,0 +1,80 @@
+/** How much of a model is attributed, layer by layer, and why what is not is not. */
+import type * as tf from '@tensorflow/tfjs';
+import { includesBias, type AttributedLayer, type IncludeBias } from './attributed-layers';
+import { findWeightedLayers, type WeightedLayer } from './trained-layers';
+
+/** The parameters of a layer that it holds itself, and not in layers inside it. */
+export interface LayerCoverage {
+  readonly path: string;
+  readonly className: string;
+  readonly parameters: number;
+  /** Those that the model trains: neither frozen nor, such as moving averages, changed by other means than gradients. */
+  readonly trained: number;
+  /** Those of the trained ones whose gradients are in a row. */
+  readonly attributed: number;
+  /** Whether its gradients come from running it once more for each example alone. */
+  readonly fallback: boolean;
+  /** Why not all parameters that it trains are attributed, or why it trains none; null if all are. */
+  readonly reason: string | null;
+}
+
+export interface Coverage {
+  /** Parameters, over all layers. */
+  readonly attributed: number;
+  readonly trained: number;
+  /** In the model's order. */
+  readonly layers: readonly LayerCoverage[];
+}
+
+/** What `attributed`, layers of `model`, cover of it. */
+export function describeCoverage(
+  model: tf.LayersModel,
+  attributed: readonly AttributedLayer[],
+  includeBias: IncludeBias,
+): Coverage {
+  const covered = new Set(attributed.flatMap(({ parts }) => parts.flatMap(({ weights }) => weights)));
+  const counted = new Set<tf.Variable>();
+  const layers = findWeightedLayers(model).map((each): LayerCoverage => {
+    const { path, layer, fallback } = each;
+    // A weight that several layers share is the first one's.
+    const weights = [...each.weights].filter((weight) => !counted.has(weight));
+    for (const weight of weights) counted.add(weight);
+    const trained = weights.filter((weight) => each.trained.has(weight));
+    const missing = trained.filter((weight) => !covered.has(weight));
+    return {
+      path,
+      className: layer.getClassName(),
+      parameters: countElements(weights),
+      trained: countElements(trained),
+      attributed: countElements(trained) - countElements(missing),
+      fallback,
+      reason:
+        each.trained.size === 0 ? 'not trained' : explain(each, missing, includesBias(path, includeBias)),
+    };
+  });
+  return {
+    attributed: layers.reduce((sum, layer) => sum + layer.attributed, 0),
+    trained: layers.reduce((sum, layer) => sum + layer.trained, 0),
+    layers,
+  };
+}
+
+function explain(
+  { layer, adapter }: WeightedLayer,
+  missing: readonly tf.Variable[],
+  includeBias: boolean,
+): string | null {
+  if (missing.length === 0) return null;
+  const coverable = (withBias: boolean) =>
+    adapter?.parts(layer, withBias).flatMap(({ weights }) => weights) ?? [];
+  const [all, wanted] = [coverable(true), coverable(includeBias)];
+  const reasons = missing.map((weight) => {
+    if (wanted.includes(weight)) return 'not selected by `layers`';
+    return all.includes(weight) ? 'bias left out by `includeBias`' : `no gradient covers ${weight.name}`;
+  });
+  return [...new Set(reasons)].join('; ');
+}
+
+function countElements(weights: readonly tf.Variable[]): number {
+  return weights.reduce((sum, { size }) => sum + size, 0);
+}

@@ -1,0 +1,98 @@
+import * as tf from '@tensorflow/tfjs';
+import { GradientCollector, type GradientCollectorOptions } from '../../callbacks';
+import type { LayerGradient } from '../../lib/layers/layer-gradient';
+import { findLayerGradient, registerLayerGradient } from '../../lib/layers/layer-gradient';
+
+/** A layer that no adapter is for, with a weight of its own and two layers inside, one of which it shares. */
+class Block extends tf.layers.Layer {
+  static readonly className: string = 'CoverageBlock';
+  readonly inner = tf.layers.dense({ units: 5 });
+  private scale: tf.LayerVariable | undefined;
+
+  constructor(private readonly shared: tf.layers.Layer) {
+    super({ name: 'block' });
+  }
+
+  override build(inputShape: tf.Shape | tf.Shape[]): void {
+    this.inner.build(inputShape);
+    this._trainableWeights = [...this.inner.trainableWeights, ...this.shared.trainableWeights];
+    this.scale = this.addWeight('scale', [1], 'float32', tf.initializers.ones());
+    super.build(inputShape);
+  }
+
+  override computeOutputShape(inputShape: tf.Shape | tf.Shape[]): tf.Shape | tf.Shape[] {
+    return inputShape;
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    const input = (Array.isArray(inputs) ? inputs[0] : inputs) as tf.Tensor;
+    const outputs = [this.inner, this.shared].map((layer) => layer.apply(input) as tf.Tensor);
+    return tf.addN(outputs).mul(this.scale?.read() ?? NaN);
+  }
+}
+
+function model(): tf.LayersModel {
+  const shared = tf.layers.dense({ units: 5, name: 'shared' });
+  return tf.sequential({
+    layers: [
+      tf.layers.dense({ units: 5, inputShape: [4], name: 'frozen', trainable: false }),
+      shared,
+      tf.layers.activation({ activation: 'tanh' }),
+      new Block(shared),
+      tf.layers.dense({ units: 3, name: 'head' }),
+    ],
+  });
+}
+
+const coverageOf = (options: GradientCollectorOptions) => {
+  const { attributed, trained, layers } = new GradientCollector(model(), options).coverage;
+  const rows = layers.map((layer) => [
+    layer.path,
+    layer.className,
+    layer.parameters,
+    layer.trained,
+    layer.attributed,
+    layer.reason,
+  ]);
+  return { attributed, trained, rows };
+};
+
+const SELECTED = ['shared', 'block.inner', 'head'];
+
+it('counts each layer’s own parameters once, in the model’s order, and says why some are not attributed', () => {
+  expect(coverageOf({ layers: SELECTED })).toEqual({
+    attributed: 30 + 30 + 18,
+    trained: 30 + 1 + 30 + 18,
+    rows: [
+      ['frozen', 'Dense', 25, 0, 0, 'not trained'],
+      ['shared', 'Dense', 30, 30, 30, null],
+      ['block', 'CoverageBlock', 1, 1, 0, 'not selected by `layers`'],
+      ['block.inner', 'Dense', 30, 30, 30, null],
+      ['head', 'Dense', 18, 18, 18, null],
+    ],
+  });
+});
+
+it('tells biases that are left out from layers that are', () => {
+  expect(coverageOf({ layers: ['shared', 'head'], includeBias: false }).rows).toEqual([
+    ['frozen', 'Dense', 25, 0, 0, 'not trained'],
+    ['shared', 'Dense', 30, 30, 25, 'bias left out by `includeBias`'],
+    ['block', 'CoverageBlock', 1, 1, 0, 'not selected by `layers`'],
+    ['block.inner', 'Dense', 30, 30, 0, 'not selected by `layers`; bias left out by `includeBias`'],
+    ['head', 'Dense', 18, 18, 15, 'bias left out by `includeBias`'],
+  ]);
+});
+
+it('names weights that a layer’s adapter forgets', () => {
+  const dense = findLayerGradient('Dense');
+  if (dense === undefined) throw new Error('Dense has an adapter');
+  const forgetful: LayerGradient = { ...dense, parts: (layer) => dense.parts(layer, false) };
+  registerLayerGradient(forgetful);
+  try {
+    const [, , , , head] = coverageOf({ layers: SELECTED }).rows;
+    expect(head?.slice(0, 5)).toEqual(['head', 'Dense', 18, 18, 15]);
+    expect(head?.[5]).toMatch(/^no gradient covers head\/bias/);
+  } finally {
+    registerLayerGradient(dense);
+  }
+});
