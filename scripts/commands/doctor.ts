@@ -1,8 +1,11 @@
-/** `bergson doctor`: what runs, what does not, and how to mend that. */
+/** `bergson doctor`: what runs, what does not, and how to mend that; of a run, what it holds and what it covers. */
 import * as tf from '@tensorflow/tfjs';
 import type { CommandModule } from 'yargs';
 import { type BackendDescription, describeBackend, loadBackend } from '../../lib/backend';
+import { Run } from '../../lib/run/run';
 import { nativeAddon } from '../../kernels/native';
+import { diagnoseRun } from '../doctor/run-diagnosis';
+import { describeRun } from '../doctor/run-report';
 import { hnswlibBuiltFor, instructionSet } from '../setup/hnswlib';
 import { HNSWLIB_PACKAGE, packageDirectory } from '../setup/packages';
 import { probeHnswlib } from '../setup/probe';
@@ -21,15 +24,29 @@ interface Finding {
   readonly mend: string | null;
 }
 
-export const doctorCommand: CommandModule<object, { json?: boolean }> = {
-  command: 'doctor',
-  describe: 'Say which backend and native parts are in use, and how to mend what is not',
+interface DoctorArguments {
+  run?: string;
+  json?: boolean;
+}
+
+export const doctorCommand: CommandModule<object, DoctorArguments> = {
+  command: 'doctor [run]',
+  describe: 'Say which backend and native parts are in use, and how to mend what is not; or what a run holds',
   builder: (yargs) =>
     yargs
+      .positional('run', {
+        type: 'string',
+        describe: 'Directory of a run: say what it holds, and how much of its model it attributes',
+      })
       .option('json', { type: 'boolean', describe: 'Print the diagnosis as JSON' })
       .example('$0 doctor', 'See what this machine runs on')
-      .example('BERGSON_BACKEND=wasm $0 doctor', 'See whether the wasm backend loads'),
-  handler: async ({ json }) => {
+      .example('BERGSON_BACKEND=wasm $0 doctor', 'See whether the wasm backend loads')
+      .example('$0 doctor runs/demo', 'See whether all of the model is attributed'),
+  handler: async ({ run, json }) => {
+    if (run !== undefined) {
+      examineRun(Run.open(run), json === true);
+      return;
+    }
     await loadBackend();
     const diagnosis: Diagnosis = {
       backend: describeBackend(),
@@ -39,6 +56,11 @@ export const doctorCommand: CommandModule<object, { json?: boolean }> = {
     console.log(json === true ? JSON.stringify(diagnosis, undefined, 2) : format(diagnosis));
   },
 };
+
+function examineRun(run: Run, json: boolean): void {
+  const diagnosis = diagnoseRun(run);
+  console.log(json ? JSON.stringify(diagnosis, undefined, 2) : describeRun(diagnosis, run.describe()));
+}
 
 function examineProjection(): Finding {
   const addon = nativeAddon();

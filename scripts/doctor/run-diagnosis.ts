@@ -1,0 +1,66 @@
+/** What a run knows of itself, as `bergson doctor RUN --json` prints it. */
+import { BergsonError } from '../../lib/errors';
+import type { Run } from '../../lib/run/run';
+import type { RunManifest } from '../../lib/run/run-manifest';
+import { readIndexRecord } from '../../lib/search/hnsw-format';
+import { RECALL_THRESHOLD } from '../../lib/search/open-index';
+import { GradientStoreReader, type StoreState } from '../../lib/store/reader';
+
+export interface RunDiagnosis extends RunManifest {
+  readonly run: string;
+  /** What was recorded of the order of examples; null where it was not tracked. */
+  readonly order: { readonly steps: number; readonly tornBytes: number } | null;
+  readonly stores: readonly StoreDiagnosis[];
+}
+
+export interface StoreDiagnosis {
+  readonly name: string;
+  readonly state: StoreState;
+  readonly rows: number;
+  readonly rowsWritten: number;
+  /** Numbers in a row. */
+  readonly width: number;
+  readonly index: IndexDiagnosis | null;
+}
+
+/** Of an index: what was measured, or what is wrong with it. */
+export interface IndexDiagnosis {
+  readonly recall: { readonly k: number; readonly recall: number; readonly lowerBound: number } | null;
+  /** Whether queries search through it, unless told otherwise. */
+  readonly used: boolean;
+  readonly problem: string | null;
+}
+
+/** @throws CorruptStoreError, CorruptRecordError and other errors of damaged files */
+export function diagnoseRun(run: Run): RunDiagnosis {
+  const order = run.trainingOrder();
+  return {
+    run: run.path,
+    ...run.manifest,
+    order: order === undefined ? null : { steps: order.count, tornBytes: order.tornBytes },
+    stores: run.stores.map((name) => diagnoseStore(name, run.storeDirectory(name))),
+  };
+}
+
+function diagnoseStore(name: string, directory: string): StoreDiagnosis {
+  const store = GradientStoreReader.open(directory);
+  try {
+    const { state, rows, rowsWritten, width } = store;
+    return { name, state, rows, rowsWritten, width, index: diagnoseIndex(store) };
+  } finally {
+    store.close();
+  }
+}
+
+function diagnoseIndex(store: GradientStoreReader): IndexDiagnosis | null {
+  try {
+    const record = readIndexRecord(store);
+    if (record === undefined) return null;
+    if (record.certificate === undefined) return { recall: null, used: false, problem: null };
+    const { k, recall, lowerBound } = record.certificate;
+    return { recall: { k, recall, lowerBound }, used: lowerBound >= RECALL_THRESHOLD, problem: null };
+  } catch (error) {
+    if (error instanceof BergsonError) return { recall: null, used: false, problem: error.message };
+    throw error;
+  }
+}

@@ -1,0 +1,119 @@
+/** Prints what a run knows of itself for people. */
+import Table from 'cli-table3';
+import type { Coverage, LayerCoverage } from '../../lib/capture/coverage';
+import { RECALL_THRESHOLD } from '../../lib/search/open-index';
+import { colors } from '../terminal/colors';
+import { paragraph } from '../terminal/layout';
+import type { IndexDiagnosis, RunDiagnosis, StoreDiagnosis } from './run-diagnosis';
+
+/** The whole report; `description` is the run's own sentence. */
+export function describeRun(run: RunDiagnosis, description: string): string {
+  return [
+    paragraph(`${colors.bold(run.run)} is ${description}.`),
+    '',
+    ...facts(run).map(([name, detail]) => colors.bold(name.padEnd(NAME_WIDTH)) + detail),
+    ...(run.stores.length === 0 ? [] : [tabulateStores(run)]),
+    ...(run.coverage.layers.length === 0 ? [] : [tabulateLayers(run.coverage.layers)]),
+    ...describeCoverage(run.coverage),
+  ].join('\n');
+}
+
+const NAME_WIDTH = 12;
+
+function facts(run: RunDiagnosis): [name: string, detail: string][] {
+  const { versions, projection, normalizer, includeBias, accumulate, order } = run;
+  const projected =
+    projection.projectionDim === 'exact'
+      ? 'not projected'
+      : `projected to ${projection.projectionDim} a side (${projection.projectionType}, seed ${projection.seed})`;
+  const torn = order?.tornBytes ? `; the last is cut off, ${order.tornBytes} bytes` : '';
+  return [
+    [
+      'made',
+      `${run.created} by tfjs-bergson ${versions['tfjs-bergson']}, TensorFlow.js ${versions.tfjs}, ` +
+        `Node ${versions.node}, on ${run.backend}`,
+    ],
+    [
+      'training',
+      `${run.optimizer ?? 'an optimizer that was not named'}, ` +
+        `loss ${run.losses.map((loss) => loss ?? 'without a name').join(', ')}`,
+    ],
+    ['epochs', describeEpochs(run)],
+    ['order', order === null ? 'not tracked' : `${order.steps} steps${torn}`],
+    [
+      'rows',
+      `${run.dtype}, ${projected}, ` +
+        `${normalizer === 'none' ? 'not normalized' : `normalized by ${normalizer}`}, ` +
+        `biases ${includeBias ? 'included' : 'left out'}${accumulate ? ', summed over epochs' : ''}`,
+    ],
+  ];
+}
+
+function describeEpochs({ epochs }: RunDiagnosis): string {
+  const [first, last] = [epochs[0], epochs.at(-1)];
+  if (first === undefined || last === undefined) return 'none is finished';
+  const steps = epochs.reduce((sum, epoch) => sum + epoch.steps, 0);
+  const which = first === last ? `epoch ${first.epoch}` : `epochs ${first.epoch} to ${last.epoch}`;
+  return `${which}, ${steps} steps, ${last.rows} rows in the last`;
+}
+
+function tabulateStores({ stores }: RunDiagnosis): string {
+  const table = newTable(['store', 'state', 'rows', 'numbers a row', 'index'], [2, 3]);
+  for (const store of stores) {
+    table.push([store.name, store.state, describeRows(store), `${store.width}`, describeIndex(store.index)]);
+  }
+  return table.toString();
+}
+
+function describeRows({ rows, rowsWritten }: StoreDiagnosis): string {
+  return rows === rowsWritten ? `${rows}` : `${rowsWritten} of ${rows}`;
+}
+
+function describeIndex(index: IndexDiagnosis | null): string {
+  if (index === null) return 'none: searched exactly';
+  if (index.problem !== null) return colors.red(`unusable: ${index.problem}`);
+  if (index.recall === null) return 'its recall was never measured: searched exactly';
+  const { k, recall, lowerBound } = index.recall;
+  const short = index.used ? '' : `, short of ${RECALL_THRESHOLD}: searched exactly`;
+  return `recall@${k} ${recall.toFixed(3)}, at least ${lowerBound.toFixed(3)}${short}`;
+}
+
+function tabulateLayers(layers: readonly LayerCoverage[]): string {
+  const table = newTable(['layer', 'class', 'parameters', 'trained', 'attributed', 'why not'], [2, 3, 4]);
+  for (const layer of layers) {
+    const { path, className, parameters, trained, attributed, reason } = layer;
+    const style = attributed < trained ? colors.red : (text: string) => text;
+    const numbers = [`${parameters}`, `${trained}`, style(`${attributed}`)];
+    table.push([path, className, ...numbers, style(reason ?? '')]);
+  }
+  return table.toString();
+}
+
+/** That all of the model is attributed, or loudly what is not. */
+function describeCoverage({ attributed, trained, layers }: Coverage): string[] {
+  if (attributed === trained) {
+    return [colors.green(`100 % of ${trained} trained parameters are attributed.`)];
+  }
+  const share = ((100 * attributed) / trained).toFixed(1);
+  const missing = layers.filter((layer) => layer.attributed < layer.trained);
+  return [
+    colors.red(
+      colors.bold(
+        `${trained - attributed} of ${trained} trained parameters are NOT attributed; ${share} % are. Missing:`,
+      ),
+    ),
+    ...missing.map((layer) =>
+      colors.red(
+        `  ${layer.path} (${layer.className}): ${layer.trained - layer.attributed}, ${layer.reason ?? ''}`,
+      ),
+    ),
+  ];
+}
+
+function newTable(head: string[], numeric: readonly number[]) {
+  return new Table({
+    head,
+    style: { head: [], border: [], compact: true },
+    colAligns: head.map((_, column) => (numeric.includes(column) ? 'right' : 'left')),
+  });
+}

@@ -1,0 +1,118 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { GradientCollectorCallback, prepareForGradientCollection, type RunOptions } from '../../callbacks';
+import type { RunDiagnosis } from '../../scripts/doctor/run-diagnosis';
+import { runBergson } from '../support/run-bergson';
+import { denseCase } from '../support/small-models';
+import { temporaryDirectory } from '../support/temporary-directory';
+
+const directory = temporaryDirectory();
+let runs = 0;
+
+async function train(options: Partial<RunOptions> = {}): Promise<string> {
+  const run = path.join(directory, `run-${runs++}`);
+  const model = prepareForGradientCollection(denseCase.build());
+  const { xs, ys } = denseCase.data(20);
+  const collector = new GradientCollectorCallback({ path: run, trackOrder: true, ...options });
+  await model.fit(xs, ys, { epochs: 2, batchSize: 8, verbose: 0, callbacks: [collector] });
+  return run;
+}
+
+class Fail extends tf.Callback {
+  override onBatchEnd(batch: number): Promise<void> {
+    return batch === 1 ? Promise.reject(new Error('no more')) : Promise.resolve();
+  }
+}
+
+function diagnose(run: string): RunDiagnosis {
+  const { code, stdout } = runBergson(['doctor', run, '--json']);
+  expect(code).toBe(0);
+  return JSON.parse(stdout) as RunDiagnosis;
+}
+
+it('says that all of a model is attributed, and what else the run knows', async () => {
+  const run = await train();
+  const { code, stdout } = runBergson(['doctor', run]);
+  expect(code).toBe(0);
+  expect(stdout).toContain(`${run} is a complete run of 2 finished epochs over 20`);
+  expect(stdout).toMatch(/^training +Adam, loss categoricalCrossentropy$/m);
+  expect(stdout).toMatch(/^epochs +epochs 0 to 1, 6 steps, 20 rows in the last$/m);
+  expect(stdout).toMatch(/^order +6 steps$/m);
+  expect(stdout).toMatch(
+    /^rows +float32, projected to 16 a side \(rademacher, seed 0\), not normalized, biases included$/m,
+  );
+  expect(stdout).toMatch(/epoch_0 +│ complete │ +20 │ +75 │ none: searched exactly/);
+  expect(stdout).toMatch(/epoch_1 +│ complete │ +20 │ +75 │ (recall@10 1\.000, at least 0\.\d{3}|none)/);
+  expect(stdout).toMatch(/hidden │ Dense │ +48 │ +48 │ +48 │/);
+  expect(stdout.trimEnd().split('\n').at(-1)).toBe('100 % of 75 trained parameters are attributed.');
+  expect(stdout).not.toContain('\u001b');
+});
+
+it('says loudly which parameters are not attributed, and why', async () => {
+  const run = await train({ layers: ['head'], includeBias: false, index: false });
+  const { stdout } = runBergson(['doctor', run]);
+  expect(stdout).toMatch(/hidden │ Dense │ +48 │ +48 │ +0 │ not selected by `layers`/);
+  expect(stdout.trimEnd().split('\n').slice(-3)).toEqual([
+    '51 of 75 trained parameters are NOT attributed; 32.0 % are. Missing:',
+    '  hidden (Dense): 48, not selected by `layers`; bias left out by `includeBias`',
+    '  head (Dense): 3, bias left out by `includeBias`',
+  ]);
+});
+
+it('says the same as JSON', async () => {
+  const run = await train({ useOptimizerState: true, dtype: 'float16', layers: ['head'] });
+  const diagnosis = diagnose(run);
+  expect(diagnosis).toMatchObject({
+    run,
+    state: 'complete',
+    examples: 20,
+    dtype: 'float16',
+    normalizer: 'adam',
+    optimizer: 'Adam',
+    order: { steps: 6, tornBytes: 0 },
+    epochs: [0, 1].map((epoch) => ({ epoch, steps: 3, rows: 20 })),
+    coverage: {
+      attributed: 27,
+      trained: 75,
+      layers: [
+        { path: 'hidden', attributed: 0, reason: 'not selected by `layers`' },
+        { path: 'head', attributed: 27, reason: null },
+      ],
+    },
+  });
+  expect(diagnosis.stores.map(({ name, rowsWritten, width }) => [name, rowsWritten, width])).toEqual([
+    ['epoch_0', 20, 27],
+    ['epoch_1', 20, 27],
+  ]);
+});
+
+it('says of an index that cannot be used what is wrong with it', async () => {
+  const run = await train();
+  const store = path.join(run, 'train', 'epoch_1', 'index');
+  if (!fs.existsSync(store)) return; // without hnswlib there is none
+  fs.truncateSync(path.join(store, 'hnsw.bin'), 10);
+  const [, { index } = {}] = diagnose(run).stores;
+  expect(index).toMatchObject({ recall: null, used: false });
+  expect(index?.problem).toMatch(/hnsw\.bin/);
+});
+
+it('says of a run that ended early how far it came', async () => {
+  const run = path.join(directory, `run-${runs++}`);
+  const model = prepareForGradientCollection(denseCase.build());
+  const { xs, ys } = denseCase.data(20);
+  const collector = new GradientCollectorCallback({ path: run });
+  await expect(
+    model.fit(xs, ys, { epochs: 2, batchSize: 8, verbose: 0, callbacks: [new Fail(), collector] }),
+  ).rejects.toThrow('no more');
+  const { stdout } = runBergson(['doctor', run]);
+  expect(stdout).toMatch(/is an unfinished run/);
+  expect(stdout).toMatch(/^epochs +none is finished$/m);
+  expect(stdout).toMatch(/epoch_0 +│ interrupted │ +8 of 20 │/);
+});
+
+it('is an error for a directory that is not a run', () => {
+  const { code, stderr } = runBergson(['doctor', directory]);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^bergson: .* is not a run: it holds no run\.msgpack/);
+});
