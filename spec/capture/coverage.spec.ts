@@ -3,20 +3,23 @@ import { GradientCollector, type GradientCollectorOptions } from '../../callback
 import type { LayerGradient } from '../../lib/layers/layer-gradient';
 import { findLayerGradient, registerLayerGradient } from '../../lib/layers/layer-gradient';
 
-/** A layer that no adapter is for, with a weight of its own and two layers inside, one of which it shares. */
+/** A layer that no adapter is for, with two layers inside, one of which it shares, and perhaps a weight of its own. */
 class Block extends tf.layers.Layer {
   static readonly className: string = 'CoverageBlock';
   readonly inner = tf.layers.dense({ units: 5 });
   private scale: tf.LayerVariable | undefined;
 
-  constructor(private readonly shared: tf.layers.Layer) {
+  constructor(
+    private readonly shared: tf.layers.Layer,
+    private readonly scaled = true,
+  ) {
     super({ name: 'block' });
   }
 
   override build(inputShape: tf.Shape | tf.Shape[]): void {
     this.inner.build(inputShape);
     this._trainableWeights = [...this.inner.trainableWeights, ...this.shared.trainableWeights];
-    this.scale = this.addWeight('scale', [1], 'float32', tf.initializers.ones());
+    if (this.scaled) this.scale = this.addWeight('scale', [1], 'float32', tf.initializers.ones());
     super.build(inputShape);
   }
 
@@ -27,7 +30,7 @@ class Block extends tf.layers.Layer {
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
     const input = (Array.isArray(inputs) ? inputs[0] : inputs) as tf.Tensor;
     const outputs = [this.inner, this.shared].map((layer) => layer.apply(input) as tf.Tensor);
-    return tf.addN(outputs).mul(this.scale?.read() ?? NaN);
+    return tf.addN(outputs).mul(this.scale?.read() ?? 1);
   }
 }
 
@@ -80,6 +83,31 @@ it('tells biases that are left out from layers that are', () => {
     ['block', 'CoverageBlock', 1, 1, 0, 'not selected by `layers`'],
     ['block.inner', 'Dense', 30, 30, 0, 'not selected by `layers`; bias left out by `includeBias`'],
     ['head', 'Dense', 18, 18, 15, 'bias left out by `includeBias`'],
+  ]);
+});
+
+it('takes the weights of a layer inside, met before, for that layer’s', () => {
+  const shared = tf.layers.dense({ units: 5, inputShape: [5], name: 'shared' });
+  const { coverage } = new GradientCollector(tf.sequential({ layers: [shared, new Block(shared, false)] }));
+  expect(coverage.layers.map(({ path, attributed }) => [path, attributed])).toEqual([
+    ['shared', 30],
+    ['block.inner', 30],
+  ]);
+});
+
+it('counts a weight that two layers share once, as the first one’s', () => {
+  const [first, second] = ['first', 'second'].map((name) =>
+    tf.layers.dense({ name, units: 4, inputShape: [4] }),
+  );
+  const tied = tf.sequential({ layers: [first!, second!] });
+  const fields = second as unknown as { kernel: unknown; bias: unknown; _trainableWeights: unknown[] };
+  fields.kernel = (first as unknown as { kernel: unknown }).kernel;
+  fields._trainableWeights = [fields.kernel, fields.bias];
+  const { attributed, trained, layers } = new GradientCollector(tied).coverage;
+  expect([attributed, trained]).toEqual([24, 24]);
+  expect(layers.map(({ path, parameters }) => [path, parameters])).toEqual([
+    ['first', 20],
+    ['second', 4],
   ]);
 });
 
