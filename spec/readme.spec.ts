@@ -20,7 +20,18 @@ function givens() {
   model.compile({ optimizer: 'adam', loss: 'categoricalCrossentropy' });
   const xs = tf.randomNormal([12, 4, 4, 1], 0, 1, 'float32', 1);
   const ys = tf.oneHot(tf.range(0, 12, 1, 'int32').mod(tf.scalar(3, 'int32')).toInt(), 3).toFloat();
-  return { model, xs, ys, digit: xs.slice(0, 1), label: ys.slice(0, 1) };
+  const examples = tf.tidy(() =>
+    (xs.arraySync() as number[][][][]).map((image, i) => ({
+      xs: image,
+      ys: (ys.arraySync() as number[][])[i]!,
+    })),
+  );
+  const batches = [0, 6].map((first) => ({
+    ids: [0, 1, 2, 3, 4, 5].map((i) => first + i),
+    xs: xs.slice(first, 6),
+    ys: ys.slice(first, 6),
+  }));
+  return { model, xs, ys, digit: xs.slice(0, 1), label: ys.slice(0, 1), examples, batches };
 }
 
 const directory = temporaryDirectory();
@@ -53,7 +64,14 @@ it('runs every TypeScript example of the README', async () => {
   } finally {
     process.chdir(here);
   }
-  expect(BLOCKS.length).toBe(3);
+  expect(BLOCKS.length).toBe(6);
+  for (const run of ['digits', 'stream', 'loop', 'minimize']) {
+    expect(bergson.Run.open(path.join(directory, 'runs', run)).manifest).toMatchObject({
+      state: 'complete',
+      examples: 12,
+    });
+  }
+  expect(printed.filter(([what]) => what === 'loss')).toHaveLength(2);
   expect(printed).toContainEqual([[1, 3, 17]]);
   const scores = printed.filter(
     ([example, score]) => typeof example === 'number' && typeof score === 'number',
