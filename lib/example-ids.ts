@@ -22,7 +22,7 @@ const INT32_LIMIT = 2 ** 31;
  * const batches = withExampleIds(tf.data.array(examples)).shuffle(1000).batch(32);
  * await model.fitDataset(batches, { epochs: 3, callbacks: [collector] });
  */
-export function withExampleIds<T extends tf.TensorContainerObject>(
+export function withExampleIds<T extends tf.TensorContainer>(
   dataset: tf.data.Dataset<T>,
 ): tf.data.Dataset<T & { exampleId: number }> {
   if (dataset.size === Infinity)
@@ -39,7 +39,7 @@ export function withExampleIds<T extends tf.TensorContainerObject>(
   return numbered.map(({ element, id }) => {
     if (typeof element !== 'object' || element === null || Array.isArray(element) || FIELD in element)
       throw new ExampleIdsError(`element ${id} of the data set is not an object without \`${FIELD}\``);
-    return { ...(element as T), [FIELD]: id };
+    return { ...element, [FIELD]: id } as T & { exampleId: number };
   });
 }
 

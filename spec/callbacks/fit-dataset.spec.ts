@@ -72,6 +72,23 @@ it('numbers examples before they are shuffled, in every epoch anew', async () =>
   }
 });
 
+it('numbers the lines of a CSV file', async () => {
+  const file = path.join(directory, 'lines.csv');
+  const lines = Array.from({ length: 9 }, (_, i) => [i, 1, 2, 3, 4, i % 3].join(','));
+  fs.writeFileSync(file, ['a,b,c,d,e,label', ...lines].join('\n'));
+  const csv = tf.data.csv(`file://${file}`, { columnConfigs: { label: { isLabel: true } } });
+  const batches = withExampleIds(csv)
+    .map((element) => {
+      const { xs, ys, exampleId } = element as unknown as Record<'xs' | 'ys', Record<string, number>> & {
+        exampleId: number;
+      };
+      return { xs: Object.values(xs), ys: [0, 1, 2].map((label) => Number(label === ys.label)), exampleId };
+    })
+    .batch(4);
+  const { run } = await train(batches, {}, { epochs: 2 });
+  expect(Run.open(run).manifest).toMatchObject({ examples: 9, epochs: [{ rows: 9 }, { rows: 9 }] });
+});
+
 it('keeps the ids of elements that are mapped and filtered on the way', async () => {
   const numbered = withExampleIds(examples().dataset);
   const even = numbered.filter(({ exampleId }) => exampleId % 2 === 0).map((element) => ({ ...element }));
