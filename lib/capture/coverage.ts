@@ -59,20 +59,18 @@ export function describeCoverage(
   };
 }
 
+/** Every trained weight is in a part of its layer, biases if they are included: what is missing was not asked for. */
 function explain(
   { layer, adapter }: WeightedLayer,
   missing: readonly tf.Variable[],
   includeBias: boolean,
 ): string | null {
-  if (missing.length === 0) return null;
-  const coverable = (withBias: boolean) =>
-    adapter?.parts(layer, withBias).flatMap(({ weights }) => weights) ?? [];
-  const [all, wanted] = [coverable(true), coverable(includeBias)];
-  const reasons = missing.map((weight) => {
-    if (wanted.includes(weight)) return 'not selected by `layers`';
-    return all.includes(weight) ? 'bias left out by `includeBias`' : `no gradient covers ${weight.name}`;
-  });
-  return [...new Set(reasons)].join('; ');
+  const parts = adapter?.parts(layer, includeBias) ?? [];
+  const wanted = new Set(parts.flatMap(({ weights }) => weights));
+  const reasons = missing.map((weight) =>
+    wanted.has(weight) ? 'not selected by `layers`' : 'bias left out by `includeBias`',
+  );
+  return reasons.length === 0 ? null : [...new Set(reasons)].join('; ');
 }
 
 function countElements(weights: readonly tf.Variable[]): number {

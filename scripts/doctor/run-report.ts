@@ -44,9 +44,14 @@ function facts(run: RunDiagnosis): [name: string, detail: string][] {
       'rows',
       `${run.dtype}, ${projected}, ` +
         `${normalizer === 'none' ? 'not normalized' : `normalized by ${normalizer}`}, ` +
-        `biases ${includeBias ? 'included' : 'left out'}${accumulate ? ', summed over epochs' : ''}`,
+        `${describeBiases(includeBias)}${accumulate ? ', summed over epochs' : ''}`,
     ],
   ];
+}
+
+function describeBiases(includeBias: RunDiagnosis['includeBias']): string {
+  if (typeof includeBias === 'boolean') return `biases ${includeBias ? 'included' : 'left out'}`;
+  return `biases of ${includeBias.join(', ')} included`;
 }
 
 function describeEpochs({ epochs }: RunDiagnosis): string {
@@ -79,12 +84,12 @@ function describeIndex(index: IndexDiagnosis | null): string {
 }
 
 function tabulateLayers(layers: readonly LayerCoverage[]): string {
-  const table = newTable(['layer', 'class', 'parameters', 'trained', 'attributed', 'why not'], [2, 3, 4]);
+  const table = newTable(['layer', 'class', 'parameters', 'trained', 'attributed', 'remark'], [2, 3, 4]);
   for (const layer of layers) {
-    const { path, className, parameters, trained, attributed, reason } = layer;
+    const { path, className, parameters, trained, attributed, fallback, reason } = layer;
     const style = attributed < trained ? colors.red : (text: string) => text;
     const numbers = [`${parameters}`, `${trained}`, style(`${attributed}`)];
-    table.push([path, className, ...numbers, style(reason ?? '')]);
+    table.push([path, className, ...numbers, style(reason ?? (fallback ? 'by the fallback' : ''))]);
   }
   return table.toString();
 }

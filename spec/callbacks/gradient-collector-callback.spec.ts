@@ -288,28 +288,6 @@ describe('refuses', () => {
     );
   });
 
-  it('all layers without an adapter at once', async () => {
-    const recurrent: TrainingCase = {
-      ...denseCase,
-      build: () => {
-        const model = tf.sequential({
-          layers: [
-            tf.layers.gru({ units: 2, inputShape: [3, 4], name: 'gru', returnSequences: true }),
-            tf.layers.simpleRNN({ units: 2, name: 'rnn' }),
-            tf.layers.dense({ units: 1, name: 'head' }),
-          ],
-        });
-        model.compile({ optimizer: 'adam', loss: 'meanSquaredError' });
-        return model;
-      },
-      data: (examples) => ({ xs: tf.ones([examples, 3, 4]), ys: tf.ones([examples, 1]) }),
-    };
-    await expect(collect({}, recurrent)).rejects.toThrow(
-      /`gru\.cell` \(GRUCell\), `rnn\.cell` \(SimpleRNNCell\)/,
-    );
-    await collect({ layers: ['head'] }, recurrent);
-  });
-
   it('another optimizer when asked for its state', async () => {
     const sgd: TrainingCase = {
       ...denseCase,

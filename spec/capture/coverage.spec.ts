@@ -1,7 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
 import { GradientCollector, type GradientCollectorOptions } from '../../callbacks';
-import type { LayerGradient } from '../../lib/layers/layer-gradient';
-import { findLayerGradient, registerLayerGradient } from '../../lib/layers/layer-gradient';
 
 /** A layer that no adapter is for, with two layers inside, one of which it shares, and perhaps a weight of its own. */
 class Block extends tf.layers.Layer {
@@ -111,16 +109,19 @@ it('counts a weight that two layers share once, as the first one’s', () => {
   ]);
 });
 
-it('names weights that a layer’s adapter forgets', () => {
-  const dense = findLayerGradient('Dense');
-  if (dense === undefined) throw new Error('Dense has an adapter');
-  const forgetful: LayerGradient = { ...dense, parts: (layer) => dense.parts(layer, false) };
-  registerLayerGradient(forgetful);
-  try {
-    const [, , , , head] = coverageOf({ layers: SELECTED }).rows;
-    expect(head?.slice(0, 5)).toEqual(['head', 'Dense', 18, 18, 15]);
-    expect(head?.[5]).toMatch(/^no gradient covers head\/bias/);
-  } finally {
-    registerLayerGradient(dense);
-  }
+it('says which layers are served by the fallback: those that hold weights of their own and have no adapter', () => {
+  const { attributed, trained, layers } = new GradientCollector(model()).coverage;
+  expect(attributed).toBe(trained);
+  expect(layers.filter(({ fallback }) => fallback).map(({ path }) => path)).toEqual(['block']);
+});
+
+it('tells the biases of some layers from those of others', () => {
+  const rows = coverageOf({ includeBias: ['block', 'head'] }).rows.map((row) => [row[0], row[5]]);
+  expect(rows).toEqual([
+    ['frozen', 'not trained'],
+    ['shared', 'bias left out by `includeBias`'],
+    ['block', null],
+    ['block.inner', null],
+    ['head', null],
+  ]);
 });

@@ -132,7 +132,7 @@ it('names a layer’s own weights, and the layers inside by their paths', () => 
     ['mixture.inner', 3, 4],
   ]);
   expect(collector.layers.map(({ fallback }) => fallback)).toEqual([true, true, false]);
-  expect(collector.coverage).toEqual({ attributed: 12 + 3 + 1 + 2 + 12, trained: 12 + 3 + 1 + 2 + 12 });
+  expect(collector.coverage).toMatchObject({ attributed: 12 + 3 + 1 + 2 + 12, trained: 12 + 3 + 1 + 2 + 12 });
 });
 
 describe('refuses', () => {
