@@ -23,8 +23,13 @@ export interface OpAttribute {
   readonly value: number | number[];
 }
 
-/** Where `bergson setup` puts the addon, whether this runs from the sources or from dist/. */
+/**
+ * Where `bergson setup` puts the addon, whether this runs from the sources or from dist/; BERGSON_ADDON names another,
+ * built for debugging.
+ */
 export function addonFile(): string {
+  const { BERGSON_ADDON: other } = process.env;
+  if (other !== undefined && other !== '') return other;
   let root = __dirname;
   while (!existsSync(join(root, 'package.json'))) root = dirname(root);
   return join(root, 'build', 'bergson.node');

@@ -40,13 +40,13 @@ void compute_patches(void* kernel, TF_OpKernelContext* context) {
 
 Operation project_factors_operation() {
   return {kFactors,           ProjectionInputs::specs("activations: float"), ProjectionAttributes::specs(false),
-          "projected: float", create_projection<false>,                      compute_factors,
+          "projected: float", create_projection<kFactors, false>,                      compute_factors,
           destroy_projection};
 }
 
 Operation project_patches_operation() {
   return {kPatches,           ProjectionInputs::specs("image: float"), ProjectionAttributes::specs(true),
-          "projected: float", create_projection<true>,                 compute_patches,
+          "projected: float", create_projection<kPatches, true>,                 compute_patches,
           destroy_projection};
 }
 

@@ -83,13 +83,13 @@ std::vector<const char*> inputs_named(const char* activations) {
 
 Operation project_normalized_operation() {
   return {kFactors,           inputs_named("activations: float"), ProjectionAttributes::specs(false),
-          "projected: float", create_projection<false>,           compute_factors,
+          "projected: float", create_projection<kFactors, false>,           compute_factors,
           destroy_projection};
 }
 
 Operation project_normalized_patches_operation() {
   return {kPatches,           inputs_named("image: float"), ProjectionAttributes::specs(true),
-          "projected: float", create_projection<true>,      compute_patches,
+          "projected: float", create_projection<kPatches, true>,      compute_patches,
           destroy_projection};
 }
 

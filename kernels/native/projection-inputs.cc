@@ -50,13 +50,18 @@ std::vector<const char*> ProjectionAttributes::specs(bool patches) {
   return {"multiplier: float"};
 }
 
-ProjectionAttributes* ProjectionAttributes::read(TF_OpKernelConstruction* construction, bool patches) {
+ProjectionAttributes* ProjectionAttributes::read(TF_OpKernelConstruction* construction, const char* operation,
+                                                 bool patches) {
   Status status;
   ProjectionAttributes* read = new ProjectionAttributes;
   tf.TF_OpKernelConstruction_GetAttrFloat(construction, "multiplier", &read->multiplier, status);
   if (status.ok() && patches) {
     tf.TF_OpKernelConstruction_GetAttrInt64List(construction, "window", read->window, kWindow, status);
-    if (status.ok() && !valid_window(*read)) tf.TF_SetStatus(status, kInvalidArgument, "window is out of range");
+    if (status.ok() && !valid_window(*read)) {
+      std::string text = std::string(operation) + ": window [";
+      for (int i = 0; i < kWindow; i++) text += (i == 0 ? "" : ", ") + std::to_string(read->window[i]);
+      tf.TF_SetStatus(status, kInvalidArgument, (text + "] is out of range").c_str());
+    }
   }
   if (status.ok()) return read;
   tf.TF_OpKernelConstruction_Failure(construction, status);

@@ -29,7 +29,7 @@ struct ProjectionAttributes {
   static std::vector<const char*> specs(bool patches);
 
   // Null, and the construction told why, if TensorFlow has none or the window makes no sense.
-  static ProjectionAttributes* read(TF_OpKernelConstruction* construction, bool patches);
+  static ProjectionAttributes* read(TF_OpKernelConstruction* construction, const char* operation, bool patches);
 
   std::size_t operator[](int index) const { return static_cast<std::size_t>(window[index]); }
 };
@@ -43,9 +43,9 @@ Patches patches_of(const ProjectionInputs& in, const ProjectionAttributes& attri
 Factors factors_of(const ProjectionInputs& in, const Patches* patches, float multiplier);
 
 // The kernels of an operation with these attributes.
-template <bool kPatches>
+template <const char* kOperation, bool kPatches>
 void* create_projection(TF_OpKernelConstruction* construction) {
-  return ProjectionAttributes::read(construction, kPatches);
+  return ProjectionAttributes::read(construction, kOperation, kPatches);
 }
 inline void destroy_projection(void* kernel) { delete static_cast<ProjectionAttributes*>(kernel); }
 

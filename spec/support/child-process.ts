@@ -2,11 +2,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
 
-const COMPILER = path.join(__dirname, 'typescript-hook.cjs');
+/** `node --require` this to run TypeScript. */
+export const TYPESCRIPT = path.join(__dirname, 'typescript-hook.cjs');
 
 /** Starts a TypeScript file in a process of its own. */
 export function startChild(file: string, ...args: string[]): ChildProcess {
-  return spawn(process.execPath, ['-r', COMPILER, file, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  return spawn(process.execPath, ['-r', TYPESCRIPT, file, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
 /** Kills `child` with SIGKILL; resolves when it is gone. */

@@ -1,0 +1,123 @@
+/**
+ * Calls every native operation with random shapes and attributes, right ones and wrong ones: `fuzz.ts CASES SEED`. A
+ * case either gives a result of the right size or is refused by an error that names the operation.
+ */
+import * as tf from '@tensorflow/tfjs';
+import { loadBackend } from '../../../lib/backend';
+import { nativeAddon, nativeBackend, type NativeBackend, type OpAttribute } from '../../../kernels/native';
+
+/** The operation's inputs by shape, and its attributes. */
+interface Case {
+  readonly op: string;
+  readonly inputs: number[][];
+  readonly window?: number[];
+}
+
+let state = 1;
+
+/** An integer from 0 to below `limit`, by a linear congruential generator. */
+function random(limit: number): number {
+  state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+  return Math.floor((state / 2 ** 32) * limit);
+}
+
+const one = (limit: number) => 1 + random(limit);
+const chance = (part: number) => random(1000) < part * 1000;
+
+/** A case in which everything fits. */
+function rightCase(): Case {
+  const [n, o, q] = [one(5), one(70), one(40)];
+  const left = chance(0.3) ? [0, 0] : [o, one(40)];
+  const bias = chance(0.5);
+  const patches = chance(0.5);
+  const normalized = chance(0.5);
+  if (chance(0.2)) {
+    const shape = [n, ...Array.from({ length: random(3) }, () => random(9)), o];
+    return { op: 'BergsonSumProducts', inputs: [shape, shape, bias ? [o] : [0, 0]] };
+  }
+  const suffix = (k: number) => (normalized ? [[k, o], bias ? [o] : [0, 0], [2]] : []);
+  const name = normalized ? 'BergsonProjectNormalized' : 'BergsonProject';
+  const biasRow = bias ? [1, q] : [0, 0];
+  if (!patches) {
+    const positions = Array.from({ length: random(3) }, () => random(12));
+    const k = one(200);
+    const inputs = [[n, ...positions, k], [k, q], biasRow, [n, ...positions, o], left, ...suffix(k)];
+    return { op: normalized ? name : `${name}Factors`, inputs };
+  }
+  const [kernel, strides, dilations] = [
+    [one(4), one(4)],
+    [one(3), one(3)],
+    [one(2), one(2)],
+  ];
+  const padding = [0, 1].map((axis) => random(((kernel[axis] ?? 1) - 1) * (dilations[axis] ?? 1) + 1));
+  const image = [one(16), one(16)];
+  const out = image.map((size, axis) =>
+    random(Math.ceil((size + (padding[axis] ?? 0)) / (strides[axis] ?? 1)) + 1),
+  );
+  const channels = one(9);
+  const k = (kernel[0] ?? 1) * (kernel[1] ?? 1) * channels;
+  const inputs = [[n, ...image, channels], [k, q], biasRow, [n, ...out, o], left, ...suffix(k)];
+  return { op: `${name}Patches`, inputs, window: [...kernel, ...strides, ...dilations, ...padding] };
+}
+
+/** Up to three sizes, ranks or attributes of the case changed at random. */
+function spoil({ op, inputs, window }: Case): Case {
+  const spoiled = inputs.map((shape) => [...shape]);
+  const spoiledWindow = window && [...window];
+  for (let i = one(3); i > 0; i--) {
+    if (spoiledWindow !== undefined && chance(0.3)) {
+      spoiledWindow[random(spoiledWindow.length)] = random(9) - 3;
+      if (chance(0.1)) spoiledWindow.pop();
+      continue;
+    }
+    const shape = spoiled[random(spoiled.length)] ?? [];
+    const change = random(5);
+    if (change === 0) shape.pop();
+    else if (change === 1) shape.splice(random(shape.length + 1), 0, random(4));
+    else if (shape.length > 0) shape[random(shape.length)] = random(12);
+  }
+  return { op, inputs: spoiled, ...(spoiledWindow === undefined ? {} : { window: spoiledWindow }) };
+}
+
+function run(backend: NativeBackend, { op, inputs, window }: Case): 'result' | 'refusal' {
+  const attributes: OpAttribute[] = [];
+  if (op !== 'BergsonSumProducts') {
+    attributes.push({ name: 'multiplier', type: backend.binding.TF_ATTR_FLOAT, value: 2 });
+  }
+  if (window !== undefined) {
+    attributes.push({ name: 'window', type: backend.binding.TF_ATTR_INT, value: window });
+  }
+  return tf.tidy(() => {
+    // TensorFlow itself refuses a wrong dtype.
+    const tensors = inputs.map((shape) => tf.ones(shape, chance(0.02) ? 'int32' : 'float32'));
+    try {
+      const values = backend.executeSingleOutput(op, attributes, tensors).dataSync();
+      if (values.some((value) => Number.isNaN(value))) throw new Error('internal: not a number');
+      return 'result';
+    } catch (error) {
+      if (!String(error).includes(op)) throw error;
+      return 'refusal';
+    }
+  });
+}
+
+async function main(): Promise<void> {
+  const [cases = 0, seed = 1] = process.argv.slice(2).map(Number);
+  state = seed;
+  await loadBackend('tensorflow');
+  const backend = nativeBackend();
+  if (backend === null) throw new Error(nativeAddon() as string);
+  const counts = { result: 0, refusal: 0 };
+  for (let i = 0; i < cases; i++) {
+    const drawn = rightCase();
+    const tried = chance(0.5) ? spoil(drawn) : drawn;
+    try {
+      counts[run(backend, tried)]++;
+    } catch (error) {
+      throw new Error(`case ${i}, ${JSON.stringify(tried)}`, { cause: error });
+    }
+  }
+  console.log(`${counts.result} results, ${counts.refusal} refusals`);
+}
+
+void main();
