@@ -7,7 +7,7 @@ import type { RowDtype } from '../store/format';
 import { CorruptRecordError } from '../errors';
 import { isMap, readRecord, writeRecord } from '../store/record-file';
 
-const RECORD = { kind: 'tfjs-bergson run', version: 2 };
+const RECORD = { kind: 'tfjs-bergson run', version: 1 };
 
 /** A layer as the run attributes it, or one part of a layer that has several gradient matrices. */
 export interface LayerRecord {
@@ -66,13 +66,11 @@ export function writeRunManifest(directory: string, manifest: RunManifest): void
 /** Throws CorruptRecordError, UnsupportedVersionError, and the file system's own error if there is none. */
 export function readRunManifest(directory: string): RunManifest {
   const file = manifestFile(directory);
-  const { payload, version } = readRecord(file, RECORD);
+  const { payload } = readRecord(file, RECORD);
   if (!isMap(payload) || !Array.isArray(payload.layers) || !Array.isArray(payload.epochs)) {
     throw new CorruptRecordError(file, 'payload', 'a run manifest', typeof payload);
   }
-  const manifest = payload as unknown as RunManifest;
-  // Version 1 knew the totals alone.
-  return version > 1 ? manifest : { ...manifest, coverage: { ...manifest.coverage, layers: [] } };
+  return payload as unknown as RunManifest;
 }
 
 function manifestFile(directory: string): string {

@@ -13,7 +13,7 @@ export function describeRun(run: RunDiagnosis, description: string): string {
     '',
     ...facts(run).map(([name, detail]) => colors.bold(name.padEnd(NAME_WIDTH)) + detail),
     ...(run.stores.length === 0 ? [] : [tabulateStores(run)]),
-    ...(run.coverage.layers.length === 0 ? [] : [tabulateLayers(run.coverage.layers)]),
+    tabulateLayers(run.coverage.layers),
     ...describeCoverage(run.coverage),
   ].join('\n');
 }
