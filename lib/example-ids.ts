@@ -37,7 +37,8 @@ export function withExampleIds<T extends tf.TensorContainer>(
     id: count,
   });
   return numbered.map(({ element, id }) => {
-    if (typeof element !== 'object' || element === null || Array.isArray(element) || FIELD in element)
+    const named = typeof element === 'object' && element !== null && !Array.isArray(element);
+    if (!named || element instanceof tf.Tensor || FIELD in element)
       throw new ExampleIdsError(`element ${id} of the data set is not an object without \`${FIELD}\``);
     return { ...element, [FIELD]: id } as T & { exampleId: number };
   });

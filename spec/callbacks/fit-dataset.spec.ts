@@ -360,6 +360,7 @@ describe('refuses', () => {
 
   it.each([
     ['arrays', tf.data.array([[1, 2]])],
+    ['tensors', tf.data.generator(() => [tf.scalar(1)][Symbol.iterator]())],
     ['numbered', withExampleIds(tf.data.array([{ xs: 1 }]))],
   ])('to number elements that are %s', async (_, dataset) => {
     const numbered = withExampleIds(dataset as unknown as tf.data.Dataset<{ xs: number }>);
