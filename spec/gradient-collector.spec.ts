@@ -151,6 +151,64 @@ it('selects a model and all layers inside it by its path', () => {
   expect(collector.layers.map(({ path }) => path)).toEqual(PATHS.slice(1, 4));
 });
 
+it('attributes the biases of the layers that `includeBias` names, and of those inside them', () => {
+  const widths = (includeBias: boolean | string[]) =>
+    new GradientCollector(nested(), { includeBias }).parts.map(({ gradientShape: [, inputs] }) => inputs);
+  expect(widths(true)).toEqual([6, 7, 5, 4, 5]);
+  expect(widths(false)).toEqual([5, 6, 4, 4, 4]);
+  expect(widths(['encoder.block', 'head'])).toEqual([5, 7, 5, 4, 5]);
+  expect(() => widths(['block'])).toThrow(/`includeBias` names `block`.*the model has/);
+});
+
+it('attributes a layer once that several custom layers hold', () => {
+  const [first, second] = [new Block({ name: 'one' }), new Block({ name: 'two' })];
+  (second as { inner: tf.layers.Layer }).inner = first.inner;
+  const input = tf.input({ shape: [4] });
+  const output = second.apply(first.apply(input)) as tf.SymbolicTensor;
+  const collector = new GradientCollector(tf.model({ inputs: input, outputs: output }));
+  expect(collector.layers.map(({ path }) => path)).toEqual([
+    'one.inner',
+    'one.branches.0',
+    'one.branches.1',
+    'two.branches.0',
+    'two.branches.1',
+  ]);
+  expect(collector.coverage.attributed).toBe(collector.coverage.trained);
+});
+
+it('names the matrices of cells and of separable convolutions, at any depth', () => {
+  const { bidirectional, dense, flatten, gru, lstm, lstmCell, rnn, separableConv2d, timeDistributed } =
+    tf.layers;
+  const model = tf.sequential({
+    layers: [
+      separableConv2d({ filters: 2, kernelSize: 2, inputShape: [4, 4, 1], name: 'separable' }),
+      timeDistributed({ layer: flatten(), name: 'flat' }),
+      bidirectional({ layer: gru({ units: 2, returnSequences: true }), mergeMode: 'concat', name: 'both' }),
+      rnn({ cell: [lstmCell({ units: 2 }), lstmCell({ units: 2 })], returnSequences: true, name: 'stack' }),
+      timeDistributed({ layer: dense({ units: 2 }), name: 'each' }),
+      lstm({ units: 1, name: 'lstm' }),
+    ],
+  });
+  const paths = [
+    'separable.depthwise',
+    'separable.pointwise',
+    'both.forwardLayer.cell.gates',
+    'both.forwardLayer.cell.candidate',
+    'both.backwardLayer.cell.gates',
+    'both.backwardLayer.cell.candidate',
+    'stack.cell.cells.0',
+    'stack.cell.cells.1',
+    'each.layer',
+    'lstm.cell',
+  ];
+  expect(new GradientCollector(model).parts.map(({ path }) => path)).toEqual(paths);
+  const one = ['both.backwardLayer.cell.candidate', 'separable'];
+  expect(new GradientCollector(model, { layers: one }).columns.map(({ layer }) => layer)).toEqual([
+    ...paths.slice(0, 2),
+    paths[5],
+  ]);
+});
+
 it('draws the same projection for the same path in another process, and another for another seed', () => {
   const { xs, ys } = denseCase.data(2);
   const first = (seed: number) => {

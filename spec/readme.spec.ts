@@ -1,13 +1,8 @@
-import fs from 'node:fs';
-import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import ts from 'typescript';
-import * as bergson from '../callbacks';
+import { examplesOf, runExamples } from './support/run-examples';
 import { temporaryDirectory } from './support/temporary-directory';
 
-const README = fs.readFileSync(path.join(__dirname, '..', 'README.md'), 'utf8');
-const BLOCKS = [...README.matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code ?? '');
-const MODULES: Record<string, unknown> = { 'tfjs-bergson': bergson, '@tensorflow/tfjs': tf };
+const BLOCKS = examplesOf('README.md');
 
 /** What the README's examples take as given. */
 function givens() {
@@ -39,28 +34,9 @@ const directory = temporaryDirectory();
 it('runs every TypeScript example of the README', async () => {
   const here = process.cwd();
   process.chdir(directory);
-  const printed: unknown[][] = [];
-  const console = {
-    log: (...values: unknown[]) => {
-      printed.push(values);
-    },
-  };
-  const names = givens();
+  let printed: unknown[][];
   try {
-    for (const block of BLOCKS) {
-      const options = {
-        module: ts.ModuleKind.CommonJS,
-        target: ts.ScriptTarget.ES2022,
-        esModuleInterop: true,
-      };
-      const { outputText } = ts.transpileModule(block, { compilerOptions: options });
-      const parameters = ['require', 'exports', 'console', ...Object.keys(names)];
-      // eslint-disable-next-line @typescript-eslint/no-implied-eval -- running the README is the point
-      const run = new Function(...parameters, `return (async () => {${outputText}})();`) as (
-        ...given: unknown[]
-      ) => Promise<void>;
-      await run((name: string) => MODULES[name], {}, console, ...Object.values(names));
-    }
+    printed = await runExamples(BLOCKS, givens());
   } finally {
     process.chdir(here);
   }
