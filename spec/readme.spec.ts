@@ -1,4 +1,6 @@
+import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
+import { Run } from '../callbacks';
 import { examplesOf, runExamples } from './support/run-examples';
 import { temporaryDirectory } from './support/temporary-directory';
 
@@ -42,7 +44,7 @@ it('runs every TypeScript example of the README', async () => {
   }
   expect(BLOCKS.length).toBe(6);
   for (const run of ['digits', 'stream', 'loop', 'minimize']) {
-    expect(bergson.Run.open(path.join(directory, 'runs', run)).manifest).toMatchObject({
+    expect(Run.open(path.join(directory, 'runs', run)).manifest).toMatchObject({
       state: 'complete',
       examples: 12,
     });
