@@ -26,7 +26,7 @@ const LEARNING_RATE = 1e-3;
 const CLASSES = 10;
 
 /** 784-512-512-10 classifier, batch of 64: 669,706 weights. */
-export const multilayerPerceptron: BenchModelFactory = ({ batches }) => {
+const multilayerPerceptron: BenchModelFactory = ({ batches }) => {
   const kernelInitializer = (seed: number) => tf.initializers.heNormal({ seed });
   const model = tf.sequential({
     layers: [
@@ -44,7 +44,7 @@ export const multilayerPerceptron: BenchModelFactory = ({ batches }) => {
 };
 
 /** Two 3x3 convolutions (32 and 64 filters), each pooled, and two dense layers, batch of 64: 421,642 weights. */
-export const convolutional: BenchModelFactory = ({ batches }) => {
+const convolutional: BenchModelFactory = ({ batches }) => {
   const kernelInitializer = (seed: number) => tf.initializers.heNormal({ seed });
   const convolution = (filters: number, seed: number) => ({
     filters,
@@ -68,7 +68,7 @@ export const convolutional: BenchModelFactory = ({ batches }) => {
 };
 
 /** The convolutional network with batch normalization before each activation: 421,994 weights, 192 of them averages. */
-export const normalizedConvolutional: BenchModelFactory = ({ batches }) => {
+const normalizedConvolutional: BenchModelFactory = ({ batches }) => {
   const kernelInitializer = (seed: number) => tf.initializers.heNormal({ seed });
   const convolution = (filters: number, seed: number) => ({
     filters,
@@ -96,7 +96,7 @@ export const normalizedConvolutional: BenchModelFactory = ({ batches }) => {
 };
 
 /** One LSTM of 128 units over 28 steps of 28 numbers, batch of 64: 81,674 weights. */
-export const recurrent: BenchModelFactory = ({ batches }) => {
+const recurrent: BenchModelFactory = ({ batches }) => {
   const model = tf.sequential({
     layers: [
       tf.layers.lstm({
@@ -113,6 +113,34 @@ export const recurrent: BenchModelFactory = ({ batches }) => {
     ],
   });
   return classifier('lstm', model, [28, 28], 64, batches);
+};
+
+const WORDS = { vocabulary: 100_000, width: 32, length: 50, batchSize: 64 };
+
+/** The mean of 50 embedded words of 100,000 and a dense layer, batch of 64: 3.2 million weights. */
+const wordClassifier: BenchModelFactory = ({ batches }) => {
+  const { vocabulary, width, length, batchSize } = WORDS;
+  const model = tf.sequential({
+    layers: [
+      tf.layers.embedding({
+        inputDim: vocabulary,
+        outputDim: width,
+        inputLength: length,
+        embeddingsInitializer: tf.initializers.randomNormal({ stddev: 1, seed: 1 }),
+      }),
+      tf.layers.globalAveragePooling1d(),
+      tf.layers.dense({
+        units: CLASSES,
+        activation: 'softmax',
+        kernelInitializer: tf.initializers.glorotNormal({ seed: 2 }),
+      }),
+    ],
+  });
+  model.compile({ optimizer: tf.train.adam(LEARNING_RATE), loss: 'categoricalCrossentropy' });
+  const examples = batches * batchSize;
+  const xs = tf.randomUniform([examples, length], 0, vocabulary, 'int32', 11);
+  const ys = tf.tidy(() => tf.oneHot(xs.min(1).mod(tf.scalar(CLASSES, 'int32')).as1D(), CLASSES).toFloat());
+  return { name: 'words', model, xs: [xs], ys, batchSize };
 };
 
 /** Compiles `model` and makes its data: uniform inputs, classes drawn by a fixed linear teacher. */
@@ -138,7 +166,7 @@ function classifier(
 const LM = { vocabulary: 2048, context: 128, width: 256, layers: 4, heads: 4, batchSize: 8 };
 
 /** GPT-like: 4 pre-norm blocks, width 256, 4 heads, context 128, vocabulary 2,048, batch of 8: 4.2 million weights. */
-export const languageModel: BenchModelFactory = ({ batches, crossEntropy }) => {
+const languageModel: BenchModelFactory = ({ batches, crossEntropy }) => {
   const tokens = tf.input({ shape: [LM.context], name: 'tokens' });
   const labels = tf.input({ shape: [LM.context], name: 'labels' });
   const apply = (layer: tf.layers.Layer, inputs: tf.SymbolicTensor | tf.SymbolicTensor[]) =>
@@ -197,4 +225,25 @@ export function disposeBenchModel({ model, xs, ys }: BenchModel): void {
   model.optimizer.dispose();
   model.dispose();
   tf.dispose([xs, ys]);
+}
+
+/** A model, and its timed steps a variant: some twenty seconds on two cores. */
+interface NamedModel {
+  readonly factory: BenchModelFactory;
+  readonly steps: number;
+}
+
+export const MODELS: Readonly<Record<string, NamedModel>> = {
+  mlp: { factory: multilayerPerceptron, steps: 150 },
+  cnn: { factory: convolutional, steps: 80 },
+  'cnn-bn': { factory: normalizedConvolutional, steps: 60 },
+  lstm: { factory: recurrent, steps: 60 },
+  gpt: { factory: languageModel, steps: 20 },
+  words: { factory: wordClassifier, steps: 20 },
+};
+
+export function modelNamed(name: string): NamedModel {
+  const model = MODELS[name];
+  if (model === undefined) throw new Error(`internal: no model ${name}`);
+  return model;
 }

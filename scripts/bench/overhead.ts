@@ -1,30 +1,17 @@
 /** `npm run bench:overhead`: what a training step costs, variant by variant. */
 import Table from 'cli-table3';
-import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { describeBackend, loadBackend, type BackendDescription } from '../../lib/backend';
 import { interleave, type Measurement } from './interleave';
-import {
-  convolutional,
-  languageModel,
-  multilayerPerceptron,
-  normalizedConvolutional,
-  recurrent,
-  type BenchModelFactory,
-} from './models';
+import { modelNamed, MODELS } from './models';
+import { ownPeak, peakAlone } from './peak-memory';
 import type { Spread } from './statistics';
 import { BASELINE, VARIANTS } from './variants';
 
-/** Each model, and its timed steps a variant: some twenty seconds on two cores. */
-const MODELS: Record<string, { factory: BenchModelFactory; steps: number }> = {
-  mlp: { factory: multilayerPerceptron, steps: 150 },
-  cnn: { factory: convolutional, steps: 80 },
-  'cnn-bn': { factory: normalizedConvolutional, steps: 60 },
-  lstm: { factory: recurrent, steps: 60 },
-  gpt: { factory: languageModel, steps: 20 },
-};
+/** Steps of the processes whose peak memory is measured. */
+const PEAK_STEPS = 4;
 
 /** What `--json` prints. */
 interface Report {
@@ -60,31 +47,15 @@ async function main(): Promise<void> {
   const chosen = VARIANTS.filter(({ name }) => variants.includes(name));
   const measurements: (Measurement & { peakMegabytes: number })[] = [];
   for (const name of models) {
-    const { factory, steps: usual } = MODELS[name] ?? unreachable(name);
+    const { factory, steps: usual } = modelNamed(name);
     for (const measured of await interleave(factory, chosen, { steps: steps ?? usual })) {
       const alone = chosen.length === 1 && models.length === 1;
-      const peakMegabytes = alone ? ownPeak() : peakAlone(measured.model, measured.variant);
+      const peakMegabytes = alone ? ownPeak() : peakAlone(measured.model, measured.variant, PEAK_STEPS);
       measurements.push({ ...measured, peakMegabytes });
     }
   }
   const report: Report = { machine: machine(), backend: describeBackend(), measurements };
   console.log(json ? JSON.stringify(report, undefined, 2) : format(report));
-}
-
-function unreachable(name: string): never {
-  throw new Error(`internal: no model ${name}`);
-}
-
-/** The most memory this process has held, in MB. */
-function ownPeak(): number {
-  return (process.resourceUsage().maxRSS * 1024) / 1e6;
-}
-
-/** The most memory a process that trains this variant alone holds, in MB. */
-function peakAlone(model: string, variant: string): number {
-  const options = ['--models', model, '--variants', variant, '--steps', '4', '--json'];
-  const { stdout } = spawnSync(process.execPath, [__filename, ...options], { encoding: 'utf8' });
-  return (JSON.parse(stdout) as Report).measurements[0]?.peakMegabytes ?? NaN;
 }
 
 function machine(): Report['machine'] {

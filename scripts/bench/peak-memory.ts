@@ -1,0 +1,18 @@
+/** How much memory training takes at most, measured in processes of their own. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
+/** The most memory a process that trains `model` in this variant alone, for `steps` steps, holds, in MB. */
+export function peakAlone(model: string, variant: string, steps: number): number {
+  const script = join(__dirname, 'overhead.js');
+  const options = ['--models', model, '--variants', variant, '--steps', `${steps}`, '--json'];
+  const { stdout, stderr } = spawnSync(process.execPath, [script, ...options], { encoding: 'utf8' });
+  if (stdout === '') throw new Error(`${model}, ${variant}: ${stderr}`);
+  const report = JSON.parse(stdout) as { measurements: { peakMegabytes: number }[] };
+  return report.measurements[0]?.peakMegabytes ?? NaN;
+}
+
+/** The most memory this process has held, in MB. */
+export function ownPeak(): number {
+  return (process.resourceUsage().maxRSS * 1024) / 1e6;
+}
