@@ -47,6 +47,9 @@ describeLayerGradient('LSTM', [
   ]),
   stack('one step', [1, 2], () => [lstm({ units: 2 })]),
   stack('with dropout', [3, 4], () => [lstm({ units: 3, ...smooth, ...dropping })]),
+  stack('with dropout, at rest', [2, 3], () => [lstm({ units: 2, ...smooth, ...dropping })], {
+    training: false,
+  }),
   stack('masked steps', [4, 3], () => [masking({ maskValue: 0 }), lstm({ units: 2 })]),
 ]);
 
