@@ -7,7 +7,7 @@ export function stack(
   name: string,
   inputShape: number[],
   layers: () => tf.layers.Layer[],
-  options: Pick<LayerGradientCase, 'untrainable' | 'training' | 'mixesExamples'> = {},
+  options: Pick<LayerGradientCase, 'untrainable' | 'training' | 'mixesExamples' | 'wrongOnWasm'> = {},
 ): LayerGradientCase {
   return {
     name,

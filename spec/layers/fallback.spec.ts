@@ -189,9 +189,11 @@ describe('refuses', () => {
     ).toThrow(message);
   });
 
-  it('an output whose first axis is not the batch, when the model’s graph tells', () => {
-    expect(() => new GradientCollector(modelOf(new Scalar({ name: 'loss' })))).toThrow(
-      /`loss` \(SpecScalar\), \[\]/,
+  it('outputs whose first axis is not the batch, all at once, when the model’s graph tells', () => {
+    const input = tf.input({ shape: [4] });
+    const outputs = ['one', 'two'].map((name) => new Scalar({ name }).apply(input) as tf.SymbolicTensor);
+    expect(() => new GradientCollector(tf.model({ inputs: input, outputs }))).toThrow(
+      /`one` \(SpecScalar\), \[\]; `two` \(SpecScalar\), \[\]; keep examples apart/,
     );
   });
 });
