@@ -71,7 +71,10 @@ export function projectPositionsNatively(factors: ProjectedFactors, backend: Nat
   ) as tf.Tensor3D;
 }
 
-export function multiplierOf({ multiplier }: Sides, { binding }: NativeBackend): OpAttribute {
+export function multiplierOf(
+  { multiplier }: Pick<Sides, 'multiplier'>,
+  { binding }: NativeBackend,
+): OpAttribute {
   return { name: 'multiplier', type: binding.TF_ATTR_FLOAT, value: multiplier };
 }
 

@@ -104,7 +104,7 @@ export function projectNormalizedPatchesNatively(
   const inputs = [...nativeInputs(patches.image, patches, patches.outputGradients), ...momentInputs(moments)];
   return backend.executeSingleOutput(
     'BergsonProjectNormalizedPatches',
-    [multiplierOf(patches, backend), windowOf(patches, backend)],
+    [multiplierOf(patches, backend), windowOf(patches.image, patches.window, backend)],
     inputs,
   ) as tf.Tensor3D;
 }

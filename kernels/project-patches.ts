@@ -58,13 +58,17 @@ export function projectPatchesPlainly(
 
 /** {@link projectPatches} by the addon's operation. */
 export function projectPatchesNatively(patches: ProjectedPatches, backend: NativeBackend): tf.Tensor3D {
-  const attributes = [windowOf(patches, backend), multiplierOf(patches, backend)];
+  const attributes = [windowOf(patches.image, patches.window, backend), multiplierOf(patches, backend)];
   const inputs = nativeInputs(patches.image, patches, patches.outputGradients);
   return backend.executeSingleOutput('BergsonProjectPatches', attributes, inputs) as tf.Tensor3D;
 }
 
 /** The window as the addon's operations take it. */
-export function windowOf({ image, window }: ProjectedPatches, { binding }: NativeBackend): OpAttribute {
+export function windowOf(
+  image: tf.Tensor4D,
+  window: ConvolutionWindow,
+  { binding }: NativeBackend,
+): OpAttribute {
   const { kernelSize, strides, dilations } = window;
   const { top, left } = padding(image, window);
   const value = [...kernelSize, ...strides, ...dilations, top, left];

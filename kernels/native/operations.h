@@ -9,5 +9,6 @@ Operation project_patches_operation();
 Operation project_normalized_operation();
 Operation project_normalized_patches_operation();
 Operation sum_products_operation();
+Operation depthwise_operation();
 
 }  // namespace bergson

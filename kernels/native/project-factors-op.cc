@@ -32,7 +32,7 @@ void compute_patches(void* kernel, TF_OpKernelContext* context) {
     refuse(context, kPatches, wrong);
     return;
   }
-  const Patches patches = patches_of(in, attributes);
+  const Patches patches = patches_of(in.activations, in.output_gradients, attributes);
   project(context, factors_of(in, &patches, attributes.multiplier));
 }
 

@@ -69,7 +69,7 @@ void compute_patches(void* kernel, TF_OpKernelContext* context) {
     refuse(context, kPatches, wrong);
     return;
   }
-  const Patches patches = patches_of(in.projection, attributes);
+  const Patches patches = patches_of(in.projection.activations, in.projection.output_gradients, attributes);
   project(context, kPatches, in, factors_of(in.projection, &patches, attributes.multiplier));
 }
 

@@ -80,25 +80,27 @@ std::string wrong_factors(const ProjectionInputs& in) {
   return wrong_sides(in, a.width());
 }
 
-std::string wrong_patches(const ProjectionInputs& in, const ProjectionAttributes& attributes) {
-  const Input& image = in.activations;
-  const Input& d = in.output_gradients;
-  for (const std::string& wrong : {wrong_rank(image, 4), wrong_rank(d, 4)}) {
+std::string wrong_images(const Input& images, const Input& gradients, const ProjectionAttributes& attributes) {
+  for (const std::string& wrong : {wrong_rank(images, 4), wrong_rank(gradients, 4)}) {
     if (!wrong.empty()) return wrong;
   }
-  if (image.examples() != d.examples()) return differ(image, d, "examples");
-  if (!fits(image[1], d[1], attributes, 0) || !fits(image[2], d[2], attributes, 1)) {
-    return d.text() + " has more positions than " + image.text();
+  if (images.examples() != gradients.examples()) return differ(images, gradients, "examples");
+  if (!fits(images[1], gradients[1], attributes, 0) || !fits(images[2], gradients[2], attributes, 1)) {
+    return gradients.text() + " has more positions than " + images.text();
   }
-  if (!in.right.present()) return "right is missing";
-  return wrong_sides(in, attributes[0] * attributes[1] * image[3]);
+  return "";
 }
 
-Patches patches_of(const ProjectionInputs& in, const ProjectionAttributes& attributes) {
-  const Input& image = in.activations;
+std::string wrong_patches(const ProjectionInputs& in, const ProjectionAttributes& attributes) {
+  const std::string wrong = wrong_images(in.activations, in.output_gradients, attributes);
+  if (!wrong.empty()) return wrong;
+  if (!in.right.present()) return "right is missing";
+  return wrong_sides(in, attributes[0] * attributes[1] * in.activations[3]);
+}
+
+Patches patches_of(const Input& images, const Input& gradients, const ProjectionAttributes& attributes) {
   const ProjectionAttributes& w = attributes;
-  return {image[1], image[2], image[3], w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], in.output_gradients[1],
-          in.output_gradients[2]};
+  return {images[1], images[2], images[3], w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], gradients[1], gradients[2]};
 }
 
 Factors factors_of(const ProjectionInputs& in, const Patches* patches, float multiplier) {

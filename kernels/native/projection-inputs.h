@@ -37,9 +37,11 @@ struct ProjectionAttributes {
 // What is wrong with the inputs, or nothing.
 std::string wrong_factors(const ProjectionInputs& in);
 std::string wrong_patches(const ProjectionInputs& in, const ProjectionAttributes& attributes);
+// Images and the output gradients of a convolution over them.
+std::string wrong_images(const Input& images, const Input& gradients, const ProjectionAttributes& attributes);
 
 // Of inputs that are right.
-Patches patches_of(const ProjectionInputs& in, const ProjectionAttributes& attributes);
+Patches patches_of(const Input& images, const Input& gradients, const ProjectionAttributes& attributes);
 Factors factors_of(const ProjectionInputs& in, const Patches* patches, float multiplier);
 
 // The kernels of an operation with these attributes.

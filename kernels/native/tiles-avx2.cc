@@ -19,6 +19,7 @@ namespace {
 #include "vectors-x86.h"
 
 void multiply(const Product& p) { multiply_with<Ymm, Ymm, 6>(p); }
+void add_products(const Lines& lines, float* out) { add_products_with<Ymm>(lines, out); }
 void inverse_roots(const float* x, std::size_t count, float correction, float epsilon, float* out) {
   inverse_roots_with<Ymm>(x, count, correction, epsilon, out);
 }
@@ -33,6 +34,6 @@ void inverse_roots(const float* x, std::size_t count, float correction, float ep
 
 namespace bergson {
 static bool supported() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-const InstructionSet kAvx2 = {"avx2", supported, multiply, inverse_roots};
+const InstructionSet kAvx2 = {"avx2", supported, multiply, add_products, inverse_roots};
 }  // namespace bergson
 #endif

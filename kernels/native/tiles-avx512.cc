@@ -28,6 +28,7 @@ struct Zmm {
   static V load_first(const float* from, Mask mask) { return _mm512_maskz_loadu_ps(mask, from); }
   static void store_first(float* to, Mask mask, V value) { _mm512_mask_storeu_ps(to, mask, value); }
   static V multiply_add(float a, V b, V sum) { return _mm512_fmadd_ps(_mm512_set1_ps(a), b, sum); }
+  static V multiply_add_vectors(V a, V b, V sum) { return _mm512_fmadd_ps(a, b, sum); }
   static V inverse_root(V x, float correction, float epsilon) {
     const V root = _mm512_sqrt_ps(_mm512_mul_ps(_mm512_set1_ps(correction), x));
     return _mm512_div_ps(_mm512_set1_ps(1.0f), _mm512_add_ps(root, _mm512_set1_ps(epsilon)));
@@ -35,6 +36,7 @@ struct Zmm {
 };
 
 void multiply(const Product& p) { multiply_with<Zmm, Ymm, 8>(p); }
+void add_products(const Lines& lines, float* out) { add_products_with<Zmm>(lines, out); }
 void inverse_roots(const float* x, std::size_t count, float correction, float epsilon, float* out) {
   inverse_roots_with<Zmm>(x, count, correction, epsilon, out);
 }
@@ -49,6 +51,6 @@ void inverse_roots(const float* x, std::size_t count, float correction, float ep
 
 namespace bergson {
 static bool supported() { return __builtin_cpu_supports("avx512f") && kAvx2.supported(); }
-const InstructionSet kAvx512 = {"avx512", supported, multiply, inverse_roots};
+const InstructionSet kAvx512 = {"avx512", supported, multiply, add_products, inverse_roots};
 }  // namespace bergson
 #endif

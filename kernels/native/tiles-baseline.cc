@@ -23,6 +23,7 @@ struct Four {
   }
   static void store_first(float* to, Mask count, V value) { std::memcpy(to, &value, count * sizeof(float)); }
   static V multiply_add(float a, V b, V sum) { return sum + a * b; }
+  static V multiply_add_vectors(V a, V b, V sum) { return sum + a * b; }
   static V inverse_root(V x, float correction, float epsilon) {
     for (std::size_t i = 0; i < kWidth; i++) x[i] = 1.0f / (std::sqrt(correction * x[i]) + epsilon);
     return x;
@@ -31,10 +32,11 @@ struct Four {
 
 bool supported() { return true; }
 void multiply(const Product& p) { multiply_with<Four, Four, 4>(p); }
+void add_products(const Lines& lines, float* out) { add_products_with<Four>(lines, out); }
 void inverse_roots(const float* x, std::size_t count, float correction, float epsilon, float* out) {
   inverse_roots_with<Four>(x, count, correction, epsilon, out);
 }
 }  // namespace
 
-const InstructionSet kBaseline = {"baseline", supported, multiply, inverse_roots};
+const InstructionSet kBaseline = {"baseline", supported, multiply, add_products, inverse_roots};
 }  // namespace bergson

@@ -2,7 +2,7 @@
 // unnamed namespace, with that instruction set enabled.
 //
 // A vector type `Vec` has `V`, `kWidth`, `Mask`, `zero`, `load`, `store`, `first(count)`, `load_first`,
-// `store_first`, `multiply_add(scalar, vector, sum)` and `inverse_root(vector, correction, epsilon)`.
+// `store_first`, `multiply_add(scalar, vector, sum)`, `multiply_add_vectors` and `inverse_root(vector, correction, epsilon)`.
 
 // Loops over a tile's registers: unless they are unrolled early, GCC keeps a copy of each register in memory.
 #if defined(__clang__)
@@ -121,6 +121,45 @@ void multiply_with(const Product& p) {
     multiply_panels<Vec, Half, kRows, true>(p);
   } else {
     multiply_panels<Vec, Half, kRows, false>(p);
+  }
+}
+
+// `kVectors` vectors of width, the last of which may be partial.
+template <class Vec, int kVectors, bool kPartial>
+void add_products_strip(const Lines& lines, std::size_t first, std::size_t columns, float* out) {
+  typename Vec::V sums[kVectors];
+  const typename Vec::Mask mask = Vec::first(kPartial ? columns - (kVectors - 1) * Vec::kWidth : 0);
+  const auto load = [&](const float* from, int v) {
+    return kPartial && v == kVectors - 1 ? Vec::load_first(from, mask) : Vec::load(from);
+  };
+  BERGSON_UNROLL
+  for (int v = 0; v < kVectors; v++) sums[v] = load(out + first + v * Vec::kWidth, v);
+  for (std::size_t row = 0; row < lines.rows; row++) {
+    const float* a = lines.a + row * lines.a_stride + first;
+    const float* b = lines.b + row * lines.b_stride + first;
+    BERGSON_UNROLL
+    for (int v = 0; v < kVectors; v++) {
+      const int at = v * Vec::kWidth;
+      sums[v] = Vec::multiply_add_vectors(load(a + at, v), load(b + at, v), sums[v]);
+    }
+  }
+  BERGSON_UNROLL
+  for (int v = 0; v < kVectors; v++) {
+    float* to = out + first + v * Vec::kWidth;
+    if (kPartial && v == kVectors - 1) Vec::store_first(to, mask, sums[v]);
+    else Vec::store(to, sums[v]);
+  }
+}
+
+template <class Vec>
+void add_products_with(const Lines& lines, float* out) {
+  constexpr std::size_t kStrip = 4 * Vec::kWidth;
+  std::size_t first = 0;
+  for (; first + kStrip <= lines.width; first += kStrip) add_products_strip<Vec, 4, false>(lines, first, kStrip, out);
+  for (; first < lines.width; first += Vec::kWidth) {
+    const std::size_t left = lines.width - first;
+    if (left < Vec::kWidth) add_products_strip<Vec, 1, true>(lines, first, left, out);
+    else add_products_strip<Vec, 1, false>(lines, first, Vec::kWidth, out);
   }
 }
 

@@ -18,11 +18,22 @@ struct Product {
   std::size_t c_stride;
 };
 
+// Lines of A [rows, width] and B, `stride` floats from one to the next.
+struct Lines {
+  std::size_t rows, width;
+  const float* a;
+  std::size_t a_stride;
+  const float* b;
+  std::size_t b_stride;
+};
+
 // Each element is summed over k in order, whatever m and n are: how work is divided over rows does not show.
 struct InstructionSet {
   const char* name;
   bool (*supported)();
   void (*multiply)(const Product&);
+  // Adds the sum over lines of A times B, element by element, to out [width].
+  void (*add_products)(const Lines&, float* out);
   // out [count] = 1 / (sqrt(correction x) + epsilon).
   void (*inverse_roots)(const float* x, std::size_t count, float correction, float epsilon, float* out);
 };

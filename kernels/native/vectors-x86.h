@@ -13,6 +13,7 @@ struct Ymm {
   static V load_first(const float* from, Mask mask) { return _mm256_maskload_ps(from, mask); }
   static void store_first(float* to, Mask mask, V value) { _mm256_maskstore_ps(to, mask, value); }
   static V multiply_add(float a, V b, V sum) { return _mm256_fmadd_ps(_mm256_set1_ps(a), b, sum); }
+  static V multiply_add_vectors(V a, V b, V sum) { return _mm256_fmadd_ps(a, b, sum); }
   static V inverse_root(V x, float correction, float epsilon) {
     const V root = _mm256_sqrt_ps(_mm256_mul_ps(_mm256_set1_ps(correction), x));
     return _mm256_div_ps(_mm256_set1_ps(1.0f), _mm256_add_ps(root, _mm256_set1_ps(epsilon)));

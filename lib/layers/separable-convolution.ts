@@ -1,8 +1,9 @@
 /** Per-example gradients of `tf.layers.separableConv2d`: a depthwise convolution, then a linear map at each position. */
 import * as tf from '@tensorflow/tfjs';
+import { depthwiseGradients } from '../../kernels/depthwise-gradients';
 import { DenseActivations } from './activations';
 import { fromChannelsLast, toChannelsLast, type DataFormat } from './data-format';
-import { depthwiseGradients, depthwiseMatrix } from './depthwise-convolution';
+import { depthwiseMatrix, depthwiseWindow } from './depthwise-convolution';
 import { kernelLayout } from './gradient-matrix';
 import type { LayerGradient } from './layer-gradient';
 import type { ActivatedLayer } from './pre-activation';
@@ -51,7 +52,13 @@ export const separableConv2dGradient: LayerGradient<SeparableConvolutionLayer> =
       tf.depthwiseConv2d(image, depthwiseKernel, strides, padding, 'NHWC', layer.dilationRate),
       [image],
       ([image], outputGradient) => [
-        { gradient: depthwiseGradients(image as tf.Tensor4D, outputGradient as tf.Tensor4D, layer) },
+        {
+          gradient: depthwiseGradients({
+            image: image as tf.Tensor4D,
+            outputGradients: outputGradient as tf.Tensor4D,
+            window: depthwiseWindow(layer),
+          }),
+        },
         null,
       ],
     ) as tf.Tensor4D;

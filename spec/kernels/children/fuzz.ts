@@ -55,6 +55,13 @@ function rightCase(): Case {
     random(Math.ceil((size + (padding[axis] ?? 0)) / (strides[axis] ?? 1)) + 1),
   );
   const channels = one(9);
+  if (chance(0.2)) {
+    const inputs = [
+      [n, ...image, channels],
+      [n, ...out, channels * one(3)],
+    ];
+    return { op: 'BergsonDepthwise', inputs, window: [...kernel, ...strides, ...dilations, ...padding] };
+  }
   const k = (kernel[0] ?? 1) * (kernel[1] ?? 1) * channels;
   const inputs = [[n, ...image, channels], [k, q], biasRow, [n, ...out, o], left, ...suffix(k)];
   return { op: `${name}Patches`, inputs, window: [...kernel, ...strides, ...dilations, ...padding] };
