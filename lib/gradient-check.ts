@@ -5,7 +5,10 @@ import { batchLoss, type Batch } from './compiled-model';
 import { differenceError } from './finite-differences';
 import { GradientCollector, type GradientCollectorOptions } from './gradient-collector';
 
-export interface GradientCheckOptions extends Pick<GradientCollectorOptions, 'layers' | 'includeBias'> {
+export interface GradientCheckOptions extends Pick<
+  GradientCollectorOptions,
+  'layers' | 'includeBias' | 'attention'
+> {
   /** Elements of each part that are compared with finite differences: half the largest, half at random. Default: 4. */
   readonly elements?: number;
   /** Examples that are compared with their gradients alone, from the first on. Default: 2. */

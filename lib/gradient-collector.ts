@@ -11,6 +11,7 @@ import { describeCoverage, type Coverage } from './capture/coverage';
 import { placeTaps } from './capture/taps';
 import { NoGradientError } from './errors';
 import { exampleGradients } from './example-row';
+import type { Attention } from './layers/attention-heads';
 import type { Factors, LayerProjection } from './layers/factors';
 import './layers/standard';
 import type { Normalizer } from './normalizers/normalizer';
@@ -21,6 +22,8 @@ export interface GradientCollectorOptions extends Partial<ProjectionOptions> {
   readonly layers?: readonly string[];
   /** Whether a bias's gradient is part of its layer's, or paths of the layers of which it is. Default: true. */
   readonly includeBias?: IncludeBias;
+  /** Splits the gradients of these layers by attention head: each head is a part of its layer, `path.head_0` and so on. */
+  readonly attention?: Attention;
   /** Divides gradients by second moments, as they are when the backward pass and all that surrounds it is done. */
   readonly normalizer?: Normalizer | null;
   /**
@@ -62,11 +65,12 @@ export class GradientCollector {
   readonly parts: readonly AttributedPart[];
   readonly projection: ProjectionOptions;
   readonly includeBias: IncludeBias;
+  readonly attention: Attention;
   private readonly normalizer: Normalizer | null;
   private readonly meanLoss: boolean;
   private readonly matrices: ReadonlyMap<AttributedPart, LayerProjection>;
 
-  /** @throws UnsupportedLayerError, UnknownLayerError, InvalidOptionError */
+  /** @throws UnsupportedLayerError, UnknownLayerError, AttentionHeadsError, InvalidOptionError */
   constructor(
     private readonly model: tf.LayersModel,
     options: GradientCollectorOptions = {},
@@ -75,7 +79,9 @@ export class GradientCollector {
     this.includeBias = options.includeBias ?? true;
     this.normalizer = options.normalizer ?? null;
     this.meanLoss = (options.lossReduction ?? 'mean') === 'mean';
-    this.layers = findAttributedLayers(model, { layers: options.layers, includeBias: this.includeBias });
+    this.attention = options.attention ?? {};
+    const { includeBias, attention } = this;
+    this.layers = findAttributedLayers(model, { layers: options.layers, includeBias, attention });
     this.parts = this.layers.flatMap(({ parts }) => parts);
     this.matrices = new Map(this.parts.map((part) => [part, layerProjection(part, this.projection)]));
   }

@@ -22,6 +22,7 @@ export {
 export { checkGradients, type GradientCheck, type GradientCheckOptions } from './gradient-check';
 export { applyHostFixes } from './host-fixes';
 export { DenseActivations, OneHotActivations, type Activations } from './layers/activations';
+export type { Attention, AttentionHeads } from './layers/attention-heads';
 export type { ExplicitGradient, Factors, LinearFactors } from './layers/factors';
 export {
   registerLayerGradient,

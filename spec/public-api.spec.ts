@@ -4,6 +4,7 @@ it('exports these names and no others', () => {
   expect(Object.keys(api).sort()).toMatchInlineSnapshot(`
    [
      "AdamNormalizer",
+     "AttentionHeadsError",
      "Attributor",
      "BackendUnavailableError",
      "BatchAxisError",

@@ -1,7 +1,8 @@
 /** Chooses which of a model's trained layers are attributed, and lays out their gradient matrices. */
 import * as tf from '@tensorflow/tfjs';
 import { UnknownLayerError, UnsupportedLayerError } from '../errors';
-import type { GradientPart, Layer } from '../layers/layer-gradient';
+import { splitHeads, type Attention } from '../layers/attention-heads';
+import { pathOfPart, type GradientPart, type Layer } from '../layers/layer-gradient';
 import { findTrainedLayers, type TrainedLayer } from './trained-layers';
 
 /** A layer whose per-example gradients are captured. */
@@ -28,23 +29,28 @@ export interface LayerSelection {
   /** Paths, each selecting the layer or the part it names and all layers inside it. Default: every layer with trained weights. */
   readonly layers?: readonly string[] | undefined;
   readonly includeBias: IncludeBias;
+  /** Layers whose gradients are split by attention head. Default: none. */
+  readonly attention?: Attention | undefined;
 }
 
 /**
  * The layers of `model` to attribute, in the model's order.
  * @throws UnsupportedLayerError naming every selected layer whose outputs do not lie by example.
  * @throws UnknownLayerError if a path selects nothing.
+ * @throws AttentionHeadsError, InvalidOptionError if a layer cannot be split by head.
  */
 export function findAttributedLayers(
   model: tf.LayersModel,
-  { layers: paths, includeBias }: LayerSelection,
+  { layers: paths, includeBias, attention = {} }: LayerSelection,
 ): AttributedLayer[] {
-  const found = findTrainedLayers(model).map((layer) => attribute(layer, includeBias));
+  const trained = findTrainedLayers(model);
+  checkAttention(attention, trained);
+  const found = trained.map((layer) => attribute(layer, includeBias, attention));
   if (paths !== undefined) checkPaths('layers', paths, found);
   if (typeof includeBias !== 'boolean') checkPaths('includeBias', includeBias, found);
   const selected = found.flatMap((each) => {
     if (paths === undefined || paths.some((path) => isInside(each.path, path))) return [each];
-    return [{ ...each, parts: each.parts.filter((part) => paths.includes(part.path)) }];
+    return [{ ...each, parts: each.parts.filter((part) => paths.some((path) => isInside(part.path, path))) }];
   });
   const attributed = selected.filter(({ parts }) => parts.length > 0);
   const unsupported = attributed.filter(({ layer }) => shapeWithoutBatch(layer) !== undefined);
@@ -66,8 +72,9 @@ export function includesBias(path: string, included: IncludeBias): boolean {
 }
 
 /** A layer with the parts of it that are trained. */
-function attribute(found: TrainedLayer, included: IncludeBias): AttributedLayer {
-  const { path, layer, adapter, fallback, trained } = found;
+function attribute(found: TrainedLayer, included: IncludeBias, attention: Attention): AttributedLayer {
+  const { path, layer, fallback, trained } = found;
+  const adapter = splitHeads(found.adapter, layer, path, attention);
   const includeBias = includesBias(path, included);
   const parts = adapter
     .parts(layer, includeBias)
@@ -75,7 +82,7 @@ function attribute(found: TrainedLayer, included: IncludeBias): AttributedLayer 
     .filter(({ weights }) => weights.some((weight) => trained.has(weight)))
     .map((part) => ({
       ...part,
-      path: part.name === '' ? path : `${path}.${part.name}`,
+      path: pathOfPart(path, part),
       gradientShape: tf.tidy(() => part.asMatrix([...part.weights]).shape),
     }));
   return { path, layer, adapter, fallback, includeBias, parts };
@@ -91,6 +98,15 @@ function checkPaths(option: string, paths: readonly string[], found: readonly At
   const known = found.flatMap(({ path, parts }) => [path, ...parts.map((part) => part.path)]);
   const unknown = paths.filter((selected) => !known.some((path) => isInside(path, selected)));
   if (unknown.length > 0) throw new UnknownLayerError(option, unknown, [...new Set(known)]);
+}
+
+/** @throws UnknownLayerError naming what is to be split and is neither a layer with one part nor a part. */
+function checkAttention(attention: Attention, trained: readonly TrainedLayer[]): void {
+  const known = trained.flatMap(({ path, layer, adapter }) =>
+    adapter.parts(layer, true).map((part) => pathOfPart(path, part)),
+  );
+  const unknown = Object.keys(attention).filter((path) => !known.includes(path));
+  if (unknown.length > 0) throw new UnknownLayerError('attention', unknown, known);
 }
 
 /** The shape of an output of which the first axis is that of no input, as far as the model's graph tells. */

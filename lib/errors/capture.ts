@@ -33,6 +33,21 @@ export class UnknownLayerError extends BergsonError {
   }
 }
 
+/** Thrown when a layer's gradient cannot be split by attention head as `attention` asks. */
+export class AttentionHeadsError extends BergsonError {
+  constructor(
+    readonly path: string,
+    readonly className: string,
+    readonly heads: { readonly numHeads: number; readonly headSize: number; readonly headDim: number },
+    readonly reason: string,
+  ) {
+    const { numHeads, headSize, headDim } = heads;
+    super(
+      `layer \`${path}\` (${className}) cannot be split into ${numHeads} heads of ${headSize} along axis ${headDim}: ${reason}`,
+    );
+  }
+}
+
 /** Thrown when a layer without an adapter does not do for each example alone what it does for a batch. */
 export class FallbackError extends BergsonError {
   constructor(

@@ -46,6 +46,13 @@ export interface GradientPart {
   readonly asMatrix: (tensors: tf.Tensor[]) => tf.Tensor2D;
   /** For the gradient of a linear map: the same tensors as a kernel and a bias, which needs less laying out. */
   readonly asKernel?: (tensors: tf.Tensor[]) => KernelAndBias;
+  /** Whether that map goes from what the layer gives to what it is given, as where a convolution runs backwards. */
+  readonly reversed?: boolean;
+}
+
+/** What a part of the layer at `path` is called. */
+export function pathOfPart(path: string, { name }: Pick<GradientPart, 'name'>): string {
+  return name === '' ? path : `${path}.${name}`;
 }
 
 /** The transpose of a gradient matrix [O, I] or [O, I + 1], as most layers keep it. */

@@ -30,6 +30,7 @@ function transposedConvolution(
         name: 'kernel',
         weights: variablesOf(kernel),
         ...kernelLayout,
+        reversed: true,
       },
       { name: 'bias', weights: variablesOf(includeBias ? bias : null), asMatrix: vectorMatrix },
     ],

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { projectGradient } from '../../kernels/project';
 import type { AttributedPart } from '../../lib/capture/attributed-layers';
 import { GradientCollector, type GradientCollectorOptions } from '../../lib/gradient-collector';
+import type { Attention } from '../../lib/layers/attention-heads';
 import { layerProjection } from '../../lib/projection';
 import { batchGradients, batchOfOneGradients, type BatchLoss } from '../reference/batch-of-one';
 import { differenceGradients } from '../reference/finite-differences';
@@ -16,6 +17,8 @@ export interface LayerGradientCase {
   readonly untrainable?: boolean;
   /** Whether layers run as in training. Default: true. */
   readonly training?: boolean;
+  /** Layers whose gradients are split by head. */
+  readonly attention?: Attention;
   /** Whether examples meet in the model, so that none is what it is alone. */
   readonly mixesExamples?: boolean;
   /** Whether tfjs's wasm kernels run this layer or differentiate it wrongly, so that there is nothing to compare with. */
@@ -42,7 +45,7 @@ function randomWeight({ shape, originalName }: tf.LayerVariable, seed: number): 
 
 export function describeLayerGradient(className: string, cases: readonly LayerGradientCase[]): void {
   describe.each(cases)(`${className}: $name`, (layerCase) => {
-    const { build, inputs, untrainable = false, mixesExamples = false } = layerCase;
+    const { build, inputs, untrainable = false, mixesExamples = false, attention } = layerCase;
     const loss = weightedLoss(layerCase.training ?? true);
     const isIncomparable = () => (layerCase.wrongOnWasm ?? false) && tf.getBackend() === 'wasm';
     let model: tf.LayersModel;
@@ -66,7 +69,7 @@ export function describeLayerGradient(className: string, cases: readonly LayerGr
       });
 
       const collect = (options: GradientCollectorOptions) => {
-        const collector = new GradientCollector(model, options);
+        const collector = new GradientCollector(model, { ...options, attention });
         const { loss: value, gradients } = collector.run(() => loss(model, batch));
         const values = new Map([...gradients].map(([path, tensor]) => [path, tensor.arraySync().map(flat)]));
         tf.dispose([value, [...gradients.values()]]);
@@ -179,7 +182,7 @@ export function describeLayerGradient(className: string, cases: readonly LayerGr
           const before = tf.tidy(() => model.getWeights().map((weight) => weight.clone()));
           const expected = [step(), weights()];
           model.setWeights(before);
-          const collector = new GradientCollector(model);
+          const collector = new GradientCollector(model, { attention });
           const { result, gradients } = collector.surround(step);
           expect([result, weights()]).toEqual(expected);
           expect(gradients.size).toBe(collector.parts.length);

@@ -7,7 +7,10 @@ export function stack(
   name: string,
   inputShape: number[],
   layers: () => tf.layers.Layer[],
-  options: Pick<LayerGradientCase, 'untrainable' | 'training' | 'mixesExamples' | 'wrongOnWasm'> = {},
+  options: Pick<
+    LayerGradientCase,
+    'untrainable' | 'training' | 'attention' | 'mixesExamples' | 'wrongOnWasm'
+  > = {},
 ): LayerGradientCase {
   return {
     name,
