@@ -77,13 +77,16 @@ function columnRanges(store: GradientStoreReader, layers?: readonly string[]): C
   }));
 }
 
-/** Positions of `layers` among the store's, ascending and each once, so that their order cannot matter. */
+/**
+ * Positions among the store's of `layers`, each with its parts such as heads, ascending and each once, so that their
+ * order cannot matter.
+ */
 function layerNumbers(store: GradientStoreReader, layers: readonly string[]): number[] {
   const names = store.columns.map(({ layer }) => layer);
-  const numbers = layers.map((layer) => {
-    const number = names.indexOf(layer);
-    if (number < 0) throw new UnknownColumnError(layer, names);
-    return number;
+  const numbers = layers.flatMap((layer) => {
+    const found = names.flatMap((name, i) => (name === layer || name.startsWith(`${layer}.`) ? [i] : []));
+    if (found.length === 0) throw new UnknownColumnError(layer, names);
+    return found;
   });
   return [...new Set(numbers)].sort((a, b) => a - b);
 }

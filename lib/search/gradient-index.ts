@@ -24,7 +24,7 @@ export interface SearchOptions {
   readonly k: number;
   /** Divide each score by the norm of its row (over `layers`, if given); rows of norm 0 score 0. */
   readonly unitNorm?: boolean;
-  /** Score these layers' columns only. */
+  /** Score only the columns of these layers, or parts of layers; a path selects what is inside it, too. */
   readonly layers?: readonly string[];
 }
 

@@ -60,6 +60,21 @@ test('finds what brute force finds: ties, several queries, missing rows, layers,
   );
 });
 
+test('takes the path of a layer for all its parts, and for no layer whose path only begins alike', async () => {
+  const parts = ['a.head_0', 'b', 'a.head_1', 'ab'].map((layer) => ({ layer, width: 1 }));
+  const rows = [Float32Array.of(1, 10, 100, 1000), Float32Array.of(2, 20, 200, 2000)];
+  await writeStore(directory, { rows: 2, dtype: 'float32', columns: parts }, rows);
+  const store = GradientStoreReader.open(directory);
+  const scores = async (...layers: string[]) => {
+    const [found] = await new ExactIndex(store).search([Float32Array.of(1, 1, 1, 1)], { k: 2, layers });
+    return found?.highest.map(({ score }) => score);
+  };
+  expect(await scores('a')).toEqual([202, 101]);
+  expect(await scores('a', 'a.head_1', 'ab')).toEqual([2202, 1101]);
+  expect(await scores('a.head_0')).toEqual([2, 1]);
+  store.close();
+});
+
 function zeroesMadePositive({ highest, lowest }: Neighbors): Neighbors {
   const plain = (list: Neighbors['highest']) =>
     list.map(({ example, score }) => ({ example, score: score + 0 }));
