@@ -2,7 +2,7 @@
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { batchLoss, type Batch } from './compiled-model';
-import { ModelMismatchError, NoGradientError, UnknownLayerError } from './errors';
+import { AttentionHeadsError, ModelMismatchError, NoGradientError, UnknownLayerError } from './errors';
 import { GradientCollector, type GradientCollectorOptions } from './gradient-collector';
 import { StoredNormalizer } from './normalizers/normalizer';
 import type { ExampleRecord } from './run/example-records';
@@ -144,10 +144,10 @@ export class Attributor {
     model: tf.LayersModel,
     query: Pick<GradientCollectorOptions, 'normalizer' | 'lossReduction'>,
   ): GradientCollector {
-    const { layers, projection, includeBias } = this.run.manifest;
+    const { layers, projection, includeBias, attention } = this.run.manifest;
     const expected = layers.map(describeLayer);
     const paths = layers.map(({ path }) => path);
-    const options = { ...projection, ...query, includeBias, layers: paths };
+    const options = { ...projection, ...query, includeBias, attention, layers: paths };
     const collector = matchLayers(expected, () => new GradientCollector(model, options));
     const found = collector.parts.map(describeLayer);
     if (expected.join() !== found.join()) {
@@ -171,6 +171,9 @@ function matchLayers(expected: readonly string[], collect: () => GradientCollect
   try {
     return collect();
   } catch (cause) {
+    if (cause instanceof AttentionHeadsError) {
+      throw new ModelMismatchError('layers', expected.join(', '), `others: ${cause.message}`, { cause });
+    }
     if (!(cause instanceof UnknownLayerError)) throw cause;
     throw new ModelMismatchError('layers', expected.join(', '), cause.known.join(', '), { cause });
   }

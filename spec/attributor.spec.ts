@@ -1,8 +1,11 @@
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import {
+  AdamNormalizer,
   Attributor,
+  GradientCollector,
   GradientCollectorCallback,
+  ModelMismatchError,
   prepareForGradientCollection,
   type ExampleRecord,
   type RunOptions,
@@ -10,6 +13,7 @@ import {
 import { batchLoss, type Batch } from '../lib/compiled-model';
 import { loadModel } from '../lib/run/model-files';
 import { relativeError, ROUNDING } from './support/closeness';
+import { MultiHeadAttention } from './support/multi-head-attention';
 import { convolutionCase, denseCase, sequenceCase, type TrainingCase } from './support/small-models';
 import { temporaryDirectory } from './support/temporary-directory';
 
@@ -160,6 +164,105 @@ it('answers from a run that left layers without an adapter out', async () => {
   const [trace] = await attributor.trace(model, example({ xs, ys }, 3), { k: 4, unitNorm: true });
   expect(trace?.highest.slice(0, 2).map((hit) => hit.example)).toEqual(expect.arrayContaining([3, 11]));
   await attributor.close();
+});
+
+describe('a run split by attention head', () => {
+  const attentionCase: TrainingCase = {
+    ...denseCase,
+    build: () => {
+      const model = tf.sequential({
+        layers: [
+          tf.layers.inputLayer({ inputShape: [3, 6], name: 'input' }),
+          new MultiHeadAttention(2, 6, 'attention'),
+          tf.layers.globalAveragePooling1d({}),
+          tf.layers.dense({
+            units: 3,
+            activation: 'softmax',
+            kernelInitializer: tf.initializers.glorotUniform({ seed: 5 }),
+            name: 'head',
+          }),
+        ],
+      });
+      model.compile({ optimizer: tf.train.adam(0.01), loss: 'categoricalCrossentropy' });
+      return model;
+    },
+    data: (examples) => ({
+      xs: tf.randomNormal([examples, 3, 6], 0, 1, 'float32', 37),
+      ys: denseCase.data(examples).ys,
+    }),
+  };
+  const ATTENTION = { 'attention.query': { numHeads: 2, headSize: 3, headDim: 2 } };
+  const HEAD = 'attention.query.head_1';
+
+  it.each([
+    { projectionType: 'rademacher', useOptimizerState: false },
+    { projectionType: 'normal', useOptimizerState: true },
+  ] as const)('answers by one head alone, $projectionType, state $useOptimizerState', async (options) => {
+    const projection = { projectionDim: 2, projectionType: options.projectionType, seed: 3 };
+    const { run, model, xs, ys } = await trainedRun(attentionCase, {
+      ...projection,
+      useOptimizerState: options.useOptimizerState,
+      attention: ATTENTION,
+    });
+    const attributor = await Attributor.open(run);
+    expect(attributor.run.manifest.attention).toEqual(ATTENTION);
+    const layers = attributor.run.manifest.layers.map(({ path }) => path);
+    expect(layers.filter((path) => path.startsWith('attention.query'))).toEqual([
+      'attention.query.head_0',
+      HEAD,
+    ]);
+    const query = example({ xs, ys }, 3);
+    const [trace] = await attributor.trace(model, query, { k: EXAMPLES, layers: [HEAD] });
+
+    // The same head's gradient by itself, and its block of columns.
+    const normalizer = options.useOptimizerState ? new AdamNormalizer(model.optimizer) : null;
+    const alone = new GradientCollector(model, {
+      ...projection,
+      normalizer,
+      attention: ATTENTION,
+      layers: [HEAD],
+    });
+    expect(alone.columns).toEqual([{ layer: HEAD, width: 4 }]);
+    const { loss, gradients } = alone.run(() => batchLoss(model, query));
+    loss.dispose();
+    const gradient = await alone.rows(gradients, 1);
+    const first = 4 * layers.indexOf(HEAD);
+    const expected = trace?.highest.map(({ example: id }) => {
+      const block = attributor.row(id).slice(first, first + 4);
+      return block.reduce((sum, value, i) => sum + value * (gradient[i] ?? NaN), 0);
+    });
+    const scores = trace?.highest.map(({ score }) => score) ?? [];
+    expect(Math.max(...scores)).toBeGreaterThan(0);
+    expect(relativeError(scores, expected ?? [])).toBeLessThan(ROUNDING);
+
+    // Both heads together are what the layer's path selects, and score as the sum of the two.
+    const scoresBy = async (...layers: string[]) => {
+      const [trace] = await attributor.trace(model, query, { k: EXAMPLES, layers });
+      const hits = [...(trace?.highest ?? [])].sort((a, b) => a.example - b.example);
+      return hits.map(({ score }) => score);
+    };
+    const [one, other, both] = [
+      await scoresBy('attention.query.head_0'),
+      await scoresBy(HEAD),
+      await scoresBy('attention.query'),
+    ];
+    const sums = one.map((score, id) => score + (other[id] ?? NaN));
+    expect(relativeError(both, sums)).toBeLessThan(ROUNDING);
+    await attributor.close();
+  });
+
+  it('refuses a model whose layers cannot be split as the run’s', async () => {
+    const { run, xs, ys } = await trainedRun(attentionCase, { attention: ATTENTION });
+    const attributor = await Attributor.open(run);
+    const wider = tf.sequential({
+      layers: [
+        tf.layers.inputLayer({ inputShape: [3, 8], name: 'input' }),
+        new MultiHeadAttention(2, 8, 'attention'),
+      ],
+    });
+    await expect(attributor.trace(wider, example({ xs, ys }, 0))).rejects.toThrow(ModelMismatchError);
+    await attributor.close();
+  });
 });
 
 it('tells of each example what the run was told', async () => {

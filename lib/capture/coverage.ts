@@ -1,6 +1,7 @@
 /** How much of a model is attributed, layer by layer, and why what is not is not. */
 import type * as tf from '@tensorflow/tfjs';
 import { includesBias, type AttributedLayer, type IncludeBias } from './attributed-layers';
+import type { GradientPart } from '../layers/layer-gradient';
 import { findWeightedLayers, type WeightedLayer } from './trained-layers';
 
 /** The parameters of a layer that it holds itself, and not in layers inside it. */
@@ -32,7 +33,7 @@ export function describeCoverage(
   attributed: readonly AttributedLayer[],
   includeBias: IncludeBias,
 ): Coverage {
-  const covered = new Set(attributed.flatMap(({ parts }) => parts.flatMap(({ weights }) => weights)));
+  const covered = coveredElements(attributed.flatMap(({ parts }) => parts));
   const counted = new Set<tf.Variable>();
   const layers = findWeightedLayers(model).map((each): LayerCoverage => {
     const { path, layer, fallback } = each;
@@ -40,13 +41,14 @@ export function describeCoverage(
     const weights = [...each.weights].filter((weight) => !counted.has(weight));
     for (const weight of weights) counted.add(weight);
     const trained = weights.filter((weight) => each.trained.has(weight));
-    const missing = trained.filter((weight) => !covered.has(weight));
+    const coveredOf = (weight: tf.Variable) => covered.get(weight) ?? 0;
+    const missing = trained.filter((weight) => coveredOf(weight) < weight.size);
     return {
       path,
       className: layer.getClassName(),
       parameters: countElements(weights),
       trained: countElements(trained),
-      attributed: countElements(trained) - countElements(missing),
+      attributed: trained.reduce((sum, weight) => sum + coveredOf(weight), 0),
       fallback,
       reason:
         each.trained.size === 0 ? 'not trained' : explain(each, missing, includesBias(path, includeBias)),
@@ -57,6 +59,19 @@ export function describeCoverage(
     trained: layers.reduce((sum, layer) => sum + layer.trained, 0),
     layers,
   };
+}
+
+/** How many elements of each weight have their gradients in a row: all, or those of the heads that are attributed. */
+function coveredElements(parts: readonly GradientPart[]): Map<tf.Variable, number> {
+  const slices = new Map<tf.Variable, Map<string, number>>();
+  for (const { weights, head = { index: 0, of: 1 } } of parts) {
+    for (const weight of weights) {
+      const sizes = slices.get(weight) ?? new Map<string, number>();
+      slices.set(weight, sizes.set(`${head.index} of ${head.of}`, weight.size / head.of));
+    }
+  }
+  const total = (sizes: Map<string, number>) => [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  return new Map([...slices].map(([weight, sizes]) => [weight, Math.min(weight.size, total(sizes))]));
 }
 
 /** Every trained weight is in a part of its layer, biases if they are included: what is missing was not asked for. */

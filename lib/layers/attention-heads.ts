@@ -76,12 +76,13 @@ function headIndices({ numHeads }: AttentionHeads): number[] {
   return Array.from({ length: numHeads }, (_, head) => head);
 }
 
-function partOfHead(part: GradientPart, { headSize }: AttentionHeads, head: number): GradientPart {
+function partOfHead(part: GradientPart, { numHeads, headSize }: AttentionHeads, head: number): GradientPart {
   const { name, weights, asMatrix, asKernel } = part;
   const first = head * headSize;
   return {
     name: name === '' ? `head_${head}` : `${name}.head_${head}`,
     weights,
+    head: { index: head, of: numHeads },
     asMatrix: (tensors) => asMatrix(tensors).slice([first, 0], [headSize, -1]),
     asKernel(tensors) {
       if (asKernel === undefined) throw new Error(`internal: heads of ${name}, which is no linear map`);

@@ -48,6 +48,8 @@ export interface GradientPart {
   readonly asKernel?: (tensors: tf.Tensor[]) => KernelAndBias;
   /** Whether that map goes from what the layer gives to what it is given, as where a convolution runs backwards. */
   readonly reversed?: boolean;
+  /** Which of how many equal slices of the weights' outputs it covers. Default: it covers them whole. */
+  readonly head?: { readonly index: number; readonly of: number };
 }
 
 /** What a part of the layer at `path` is called. */

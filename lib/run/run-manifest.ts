@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { IncludeBias } from '../capture/attributed-layers';
 import type { Coverage } from '../capture/coverage';
+import type { Attention } from '../layers/attention-heads';
 import type { ProjectionOptions } from '../projection';
 import type { RowDtype } from '../store/format';
 import { CorruptRecordError } from '../errors';
@@ -39,6 +40,8 @@ export interface RunDescription {
   readonly coverage: Coverage;
   readonly projection: ProjectionOptions;
   readonly includeBias: IncludeBias;
+  /** Which layers' gradients are split by head, and how. */
+  readonly attention: Attention;
   readonly dtype: RowDtype;
   readonly normalizer: 'none' | 'adam';
   readonly accumulate: boolean;

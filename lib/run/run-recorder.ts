@@ -17,7 +17,7 @@ import { VERSION } from '../version';
 
 export interface RunOptions extends Pick<
   GradientCollectorOptions,
-  'projectionDim' | 'projectionType' | 'seed' | 'includeBias' | 'layers'
+  'projectionDim' | 'projectionType' | 'seed' | 'includeBias' | 'attention' | 'layers'
 > {
   /** The run's directory: must not exist, or be empty. */
   readonly path: string;
@@ -63,7 +63,7 @@ export class RunRecorder {
 
   /**
    * Starts a run. Nothing is left behind if it throws.
-   * @throws RunExistsError, UnsupportedLayerError, UnknownLayerError, InvalidOptionError, OptimizerStateError
+   * @throws RunExistsError, UnsupportedLayerError, UnknownLayerError, AttentionHeadsError, InvalidOptionError, OptimizerStateError
    */
   static start(model: tf.LayersModel, options: RunOptions & TrainingOptions): RunRecorder {
     const optimizer: tf.Optimizer | undefined = options.optimizer ?? model.optimizer;
@@ -145,7 +145,7 @@ function describeRun(
   model: tf.LayersModel,
   options: RunOptions & TrainingOptions,
   optimizer: tf.Optimizer | undefined,
-  { layers, coverage, projection, includeBias }: GradientCollector,
+  { layers, coverage, projection, includeBias, attention }: GradientCollector,
 ): RunDescription {
   return {
     created: new Date().toISOString(),
@@ -163,6 +163,7 @@ function describeRun(
     coverage,
     projection,
     includeBias,
+    attention,
     dtype: options.dtype ?? 'float32',
     normalizer: options.useOptimizerState === true ? 'adam' : 'none',
     accumulate: options.accumulate ?? false,

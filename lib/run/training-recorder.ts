@@ -29,7 +29,7 @@ export class TrainingRecorder {
 
   /**
    * Starts a run of `model`. Nothing is left behind if it throws.
-   * @throws RunExistsError, UnsupportedLayerError, UnknownLayerError, InvalidOptionError, OptimizerStateError
+   * @throws RunExistsError, UnsupportedLayerError, UnknownLayerError, AttentionHeadsError, InvalidOptionError, OptimizerStateError
    */
   static start(model: tf.LayersModel, options: TrainingRecorderOptions): TrainingRecorder {
     return new TrainingRecorder(RunRecorder.start(model, options));

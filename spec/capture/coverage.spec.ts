@@ -84,6 +84,14 @@ it('tells biases that are left out from layers that are', () => {
   ]);
 });
 
+it('counts of a layer split by head the heads that are attributed', () => {
+  const attention = { shared: { numHeads: 5, headSize: 1, headDim: -1 } };
+  expect(coverageOf({ attention })).toMatchObject({ attributed: 79, trained: 79 });
+  const { attributed, rows } = coverageOf({ attention, layers: ['shared.head_1', 'shared.head_4', 'head'] });
+  expect(attributed).toBe(12 + 18);
+  expect(rows).toContainEqual(['shared', 'Dense', 30, 30, 12, 'not selected by `layers`']);
+});
+
 it('takes the weights of a layer inside, met before, for that layer’s', () => {
   const shared = tf.layers.dense({ units: 5, inputShape: [5], name: 'shared' });
   const { coverage } = new GradientCollector(tf.sequential({ layers: [shared, new Block(shared, false)] }));

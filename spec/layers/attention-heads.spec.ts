@@ -1,8 +1,16 @@
 import * as tf from '@tensorflow/tfjs';
-import { AttentionHeadsError, GradientCollector, type Attention } from '../../callbacks';
+import {
+  AttentionHeadsError,
+  GradientCollector,
+  registerLayerGradient,
+  type Attention,
+  type Factors,
+} from '../../callbacks';
+import { denseGradient } from '../../lib/layers/dense';
 
 import { describeLayerGradient } from '../contract/layer-gradient-contract';
 import { stack } from '../contract/stacked-layers';
+import { relativeError, ROUNDING } from '../support/closeness';
 import { MultiHeadAttention } from '../support/multi-head-attention';
 
 const { conv1d, conv2d, conv2dTranspose, dense, embedding, layerNormalization, lstm } = tf.layers;
@@ -89,6 +97,14 @@ function selfAttention(): tf.LayersModel {
   });
 }
 
+/** G [N, O, I + 1] of a dense layer's factors over positions. */
+function formed(factors: Factors | null): Factors | null {
+  if (factors === null || 'gradient' in factors) return factors;
+  const inputs = factors.activations.materialize();
+  const withBias = tf.concat3d([inputs, tf.onesLike(inputs).slice([0, 0, 0], [-1, -1, 1])], 2);
+  return { gradient: tf.matMul(factors.outputGradients, withBias, true, false) };
+}
+
 /** Gradients by path, each example's flattened. */
 function collect(model: tf.LayersModel, attention: Attention, layers?: string[]): Map<string, number[][]> {
   const xs = tf.randomNormal([5, 4, 6], 0, 1, 'float32', 3);
@@ -123,6 +139,26 @@ describe('the heads of a layer', () => {
     expect([...one]).toEqual([['attention.key.head_1', all.get('attention.key.head_1')]]);
     const both = collect(model, SELF_ATTENTION, ['attention.key']);
     expect([...both.keys()].sort()).toEqual(['attention.key.head_0', 'attention.key.head_1']);
+  });
+
+  it('come of a gradient that is formed whole, too', () => {
+    const model = selfAttention();
+    const expected = collect(model, SELF_ATTENTION);
+    registerLayerGradient({
+      ...denseGradient,
+      forward: (context, tap) =>
+        denseGradient.forward(context, (output, saved, factorsOf) =>
+          tap(output, saved, (kept, outputGradient) => factorsOf(kept, outputGradient).map(formed)),
+        ),
+    });
+    try {
+      const found = collect(model, SELF_ATTENTION);
+      for (const [path, gradients] of expected) {
+        expect(relativeError(found.get(path)?.flat() ?? [], gradients.flat())).toBeLessThan(ROUNDING);
+      }
+    } finally {
+      registerLayerGradient(denseGradient);
+    }
   });
 
   it('are projected each by matrices of its own', () => {
