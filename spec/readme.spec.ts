@@ -1,6 +1,7 @@
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { Run } from '../callbacks';
+import { MultiHeadAttention } from './support/multi-head-attention';
 import { examplesOf, runExamples } from './support/run-examples';
 import { temporaryDirectory } from './support/temporary-directory';
 
@@ -28,7 +29,29 @@ function givens() {
     xs: xs.slice(first, 6),
     ys: ys.slice(first, 6),
   }));
-  return { model, xs, ys, digit: xs.slice(0, 1), label: ys.slice(0, 1), examples, batches };
+  const transformer = tf.sequential({
+    layers: [
+      tf.layers.inputLayer({ inputShape: [4, 6] }),
+      new MultiHeadAttention(2, 6, 'attention'),
+      tf.layers.flatten(),
+      tf.layers.dense({ units: 3, activation: 'softmax' }),
+    ],
+  });
+  transformer.compile({ optimizer: 'adam', loss: 'categoricalCrossentropy' });
+  const sequences = tf.randomNormal([12, 4, 6], 0, 1, 'float32', 2);
+  const sequence = sequences.slice(0, 1);
+  return {
+    transformer,
+    sequences,
+    sequence,
+    model,
+    xs,
+    ys,
+    digit: xs.slice(0, 1),
+    label: ys.slice(0, 1),
+    examples,
+    batches,
+  };
 }
 
 const directory = temporaryDirectory();
@@ -42,13 +65,14 @@ it('runs every TypeScript example of the README', async () => {
   } finally {
     process.chdir(here);
   }
-  expect(BLOCKS.length).toBe(6);
-  for (const run of ['digits', 'stream', 'loop', 'minimize']) {
+  expect(BLOCKS.length).toBe(7);
+  for (const run of ['digits', 'heads', 'stream', 'loop', 'minimize']) {
     expect(Run.open(path.join(directory, 'runs', run)).manifest).toMatchObject({
       state: 'complete',
       examples: 12,
     });
   }
+  expect(printed.find(([what]) => what === 'by head')?.[1]).toHaveLength(3);
   expect(printed.filter(([what]) => what === 'loss')).toHaveLength(2);
   expect(printed).toContainEqual([[1, 3, 17]]);
   const scores = printed.filter(

@@ -121,7 +121,9 @@ function checkHeads({ path, className }: Location, heads: AttentionHeads, part: 
     throw new InvalidOptionError(`attention['${path}'].${name}`, value, 'a positive integer');
   }
   if (part.asKernel === undefined || part.reversed === true) {
-    const reason = 'it has no gradient matrix with a row for each output; leave it out of `attention`';
+    const reason =
+      'its gradient is not that of a linear map with a row for each output (its adapter gives no `asKernel`, or one of ' +
+      'its inputs); leave it out of `attention`';
     throw new AttentionHeadsError(path, className, heads, reason);
   }
   const [outputs] = tf.tidy(() => part.asMatrix([...part.weights]).shape);

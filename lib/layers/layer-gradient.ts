@@ -44,7 +44,7 @@ export interface GradientPart {
   readonly weights: readonly tf.Variable[];
   /** Lays tensors shaped like those weights out as the gradient is: [O, I]. Runs inside the caller's `tf.tidy`. */
   readonly asMatrix: (tensors: tf.Tensor[]) => tf.Tensor2D;
-  /** For the gradient of a linear map: the same tensors as a kernel and a bias, which needs less laying out. */
+  /** For the gradient of a linear map: the same tensors as a kernel and a bias, which needs less laying out, and can be split by head. */
   readonly asKernel?: (tensors: tf.Tensor[]) => KernelAndBias;
   /** Whether that map goes from what the layer gives to what it is given, as where a convolution runs backwards. */
   readonly reversed?: boolean;
