@@ -1,4 +1,4 @@
-/** The native addon, if it is built and TensorFlow runs on this processor. The only file that loads it. */
+/** The native addon, if it is built and runs where TensorFlow does. The only file that loads it. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -8,6 +8,13 @@ interface Addon {
   /** Those this processor has, the fastest first; that one is used unless another is chosen. */
   readonly instructionSets: readonly string[];
   useInstructionSet(name: string): boolean;
+  /** Why the CUDA driver does not take the kernels; empty if it does. */
+  cudaProblem(): string;
+  /**
+   * From now on operations on the processor run on the GPU of this CUDA driver, with copies to it and back: for checks
+   * of the kernels. Empty: on the processor again. Returns why not, or nothing.
+   */
+  useCuda(driver: string): string;
 }
 
 /** The part of tfjs-node's backend that native operations need. */
@@ -36,18 +43,29 @@ export function addonFile(): string {
 }
 
 let loaded: Addon | string | undefined;
+let cudaProblem: string | undefined;
 
 /** The addon, or why it does not serve, in words. Registers its operations with TensorFlow when first called. */
 export function nativeAddon(): Addon | string {
   if (tf.getBackend() !== 'tensorflow') return `the ${tf.getBackend()} backend has no native operations`;
-  if ((tf.backend() as unknown as NativeBackend).isUsingGpuDevice) return 'TensorFlow runs on a GPU';
   loaded ??= load(addonFile());
-  return loaded;
+  if (typeof loaded === 'string' || !usesGpu()) return loaded;
+  cudaProblem ??= loaded.cudaProblem();
+  return cudaProblem === '' ? loaded : `TensorFlow runs on a GPU, and ${cudaProblem}`;
 }
 
 /** The backend to call native operations on, or null where plain ones serve. */
 export function nativeBackend(): NativeBackend | null {
   return typeof nativeAddon() === 'string' ? null : (tf.backend() as unknown as NativeBackend);
+}
+
+/** What native operations run on, in a word. */
+export function nativeDevice(addon: Addon): string {
+  return usesGpu() ? 'CUDA' : (addon.instructionSets[0] ?? '');
+}
+
+function usesGpu(): boolean {
+  return (tf.backend() as unknown as NativeBackend).isUsingGpuDevice;
 }
 
 function load(file: string): Addon | string {

@@ -5,6 +5,7 @@
 #include <string>
 #include <thread>
 
+#include "cuda-call.h"
 #include "instruction-sets.h"
 #include "operation.h"
 #include "thread-pool.h"
@@ -47,6 +48,25 @@ napi_value use_instruction_set(napi_env env, napi_callback_info info) {
   return result;
 }
 
+// What a function that may throw says when it does; empty where it does not.
+template <class Function>
+napi_value complaint(napi_env env, const Function& function) {
+  try {
+    function();
+    return text(env, "");
+  } catch (const bergson::CudaError& error) {
+    return text(env, error.what());
+  }
+}
+
+napi_value cuda_problem(napi_env env, napi_callback_info) { return complaint(env, bergson::check_cuda); }
+
+napi_value use_cuda(napi_env env, napi_callback_info info) {
+  char library[4096] = "";
+  napi_get_value_string_utf8(env, only_argument(env, info), library, sizeof library, nullptr);
+  return complaint(env, [&] { bergson::use_cuda(library); });
+}
+
 }  // namespace
 
 NAPI_MODULE_INIT() {
@@ -59,6 +79,8 @@ NAPI_MODULE_INIT() {
   const napi_property_descriptor properties[] = {
       {"instructionSets", nullptr, nullptr, nullptr, nullptr, instruction_sets(env), napi_enumerable, nullptr},
       {"useInstructionSet", nullptr, use_instruction_set, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"cudaProblem", nullptr, cuda_problem, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"useCuda", nullptr, use_cuda, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
   napi_define_properties(env, exports, sizeof properties / sizeof *properties, properties);
   return exports;

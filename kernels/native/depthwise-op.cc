@@ -95,7 +95,7 @@ void compute(void* kernel, TF_OpKernelContext* context) {
 Operation depthwise_operation() {
   return {kName,     {"image: float", "output_gradients: float"}, ProjectionAttributes::specs(true),
           "gradients: float", create_projection<kName, true>,     compute,
-          destroy_projection};
+          nullptr,   destroy_projection};
 }
 
 }  // namespace bergson

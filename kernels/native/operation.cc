@@ -54,10 +54,14 @@ bool read_inputs(TF_OpKernelContext* context, std::initializer_list<Input*> inpu
   return true;
 }
 
-void refuse(TF_OpKernelContext* context, const char* name, const std::string& why) {
+void fail(TF_OpKernelContext* context, int code, const char* name, const std::string& why) {
   Status status;
-  tf.TF_SetStatus(status, kInvalidArgument, (std::string(name) + ": " + why).c_str());
+  tf.TF_SetStatus(status, code, (std::string(name) + ": " + why).c_str());
   tf.TF_OpKernelContext_Failure(context, status);
+}
+
+void refuse(TF_OpKernelContext* context, const char* name, const std::string& why) {
+  fail(context, kInvalidArgument, name, why);
 }
 
 namespace {
@@ -78,9 +82,14 @@ std::string register_operation(const Operation& operation) {
   tf.TF_OpDefinitionBuilderAddOutput(builder, operation.output);
   tf.TF_RegisterOpDefinition(builder, status);
   if (!status.ok()) return status.message();
-  TF_KernelBuilder* kernel =
-      tf.TF_NewKernelBuilder(operation.name, "CPU", operation.create, operation.compute, operation.destroy);
-  tf.TF_RegisterKernelBuilder(operation.name, kernel, status);
+  const auto register_kernel = [&](const char* device, void (*compute)(void*, TF_OpKernelContext*)) {
+    if (!status.ok() || compute == nullptr) return;
+    TF_KernelBuilder* kernel =
+        tf.TF_NewKernelBuilder(operation.name, device, operation.create, compute, operation.destroy);
+    tf.TF_RegisterKernelBuilder(operation.name, kernel, status);
+  };
+  register_kernel("CPU", operation.compute);
+  register_kernel("GPU", operation.compute_on_gpu);
   return status.ok() ? "" : status.message();
 }
 

@@ -68,6 +68,9 @@ std::string rank_below(const Input& input, std::size_t least);
 // Reads all inputs in order; on failure the context has been told.
 bool read_inputs(TF_OpKernelContext* context, std::initializer_list<Input*> inputs);
 
+// Fails the operation `name` with one of TensorFlow's codes.
+void fail(TF_OpKernelContext* context, int code, const char* name, const std::string& why);
+
 // Fails the operation `name` for its arguments.
 void refuse(TF_OpKernelContext* context, const char* name, const std::string& why);
 
@@ -95,10 +98,11 @@ struct Operation {
   const char* output;
   void* (*create)(TF_OpKernelConstruction*);
   void (*compute)(void* kernel, TF_OpKernelContext*);
+  void (*compute_on_gpu)(void* kernel, TF_OpKernelContext*);  // null: there is none
   void (*destroy)(void* kernel);
 };
 
-// Registers every operation and its CPU kernel with the TensorFlow that the process has loaded, once; empty, or why not.
+// Registers every operation and its kernels with the TensorFlow that the process has loaded, once; empty, or why not.
 std::string register_operations();
 
 }  // namespace bergson

@@ -1,8 +1,8 @@
 // BergsonProjectNormalized and, for the patches of images, BergsonProjectNormalizedPatches: what ProjectionInputs and
 // ProjectionAttributes hold, then the second moments [..., O] of the kernel, which are [K, O] in memory, and [O] of the
 // bias ([0, 0]: there is none), and [correction, epsilon] -> [N, p, q].
+#include "cuda-project.h"
 #include "operations.h"
-#include "project-normalized.h"
 #include "projection-inputs.h"
 
 namespace bergson {
@@ -39,27 +39,29 @@ std::string wrong_moments(const Inputs& in, const Factors& factors) {
   return "";
 }
 
-void project(TF_OpKernelContext* context, const char* name, const Inputs& in, const Factors& factors) {
+void project(TF_OpKernelContext* context, const char* name, Place place, const Inputs& in, const Factors& factors) {
   const std::string wrong = wrong_moments(in, factors);
   if (!wrong.empty()) {
     refuse(context, name, wrong);
     return;
   }
-  const float* constants = in.constants.data();
-  const NormalizedFactors normalized{factors, in.moments.data(), in.bias_moments.data(), constants[0], constants[1]};
-  write_output(context, {factors.examples, factors.p, factors.q},
-               [&](float* out) { project_normalized(normalized, out); });
+  const NormalizedFactors normalized{factors, in.moments.data(), in.bias_moments.data(), in.constants.data()};
+  compute_output(context, name, place, {factors.examples, factors.p, factors.q},
+                 [&](float* out) { project_normalized(normalized, out); },
+                 [&](CudaCall& call, float* out) { project_normalized_on_cuda(call, normalized, out); });
 }
 
+template <Place kPlace>
 void compute_factors(void* kernel, TF_OpKernelContext* context) {
   const auto& attributes = *static_cast<const ProjectionAttributes*>(kernel);
   Inputs in("activations");
   if (!in.read(context)) return;
   const std::string wrong = wrong_factors(in.projection);
-  if (wrong.empty()) project(context, kFactors, in, factors_of(in.projection, nullptr, attributes.multiplier));
+  if (wrong.empty()) project(context, kFactors, kPlace, in, factors_of(in.projection, nullptr, attributes.multiplier));
   else refuse(context, kFactors, wrong);
 }
 
+template <Place kPlace>
 void compute_patches(void* kernel, TF_OpKernelContext* context) {
   const auto& attributes = *static_cast<const ProjectionAttributes*>(kernel);
   Inputs in("image");
@@ -70,7 +72,7 @@ void compute_patches(void* kernel, TF_OpKernelContext* context) {
     return;
   }
   const Patches patches = patches_of(in.projection.activations, in.projection.output_gradients, attributes);
-  project(context, kPatches, in, factors_of(in.projection, &patches, attributes.multiplier));
+  project(context, kPatches, kPlace, in, factors_of(in.projection, &patches, attributes.multiplier));
 }
 
 std::vector<const char*> inputs_named(const char* activations) {
@@ -82,14 +84,24 @@ std::vector<const char*> inputs_named(const char* activations) {
 }  // namespace
 
 Operation project_normalized_operation() {
-  return {kFactors,           inputs_named("activations: float"), ProjectionAttributes::specs(false),
-          "projected: float", create_projection<kFactors, false>,           compute_factors,
+  return {kFactors,
+          inputs_named("activations: float"),
+          ProjectionAttributes::specs(false),
+          "projected: float",
+          create_projection<kFactors, false>,
+          compute_factors<Place::kProcessor>,
+          compute_factors<Place::kGpu>,
           destroy_projection};
 }
 
 Operation project_normalized_patches_operation() {
-  return {kPatches,           inputs_named("image: float"), ProjectionAttributes::specs(true),
-          "projected: float", create_projection<kPatches, true>,      compute_patches,
+  return {kPatches,
+          inputs_named("image: float"),
+          ProjectionAttributes::specs(true),
+          "projected: float",
+          create_projection<kPatches, true>,
+          compute_patches<Place::kProcessor>,
+          compute_patches<Place::kGpu>,
           destroy_projection};
 }
 

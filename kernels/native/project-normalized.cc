@@ -83,7 +83,7 @@ class Worker {
 
  private:
   void scale_of(const float* moments, std::size_t count, float* scale) const {
-    set_.inverse_roots(moments, count, normalized_.correction, normalized_.epsilon, scale);
+    set_.inverse_roots(moments, count, normalized_.constants[0], normalized_.constants[1], scale);
   }
 
   // With one position G is d aᵀ: scale times d L, each row then times its input.

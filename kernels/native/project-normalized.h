@@ -10,8 +10,7 @@ struct NormalizedFactors {
   Factors factors;
   const float* moments;       // V [inputs, outputs]
   const float* bias_moments;  // [outputs]; null: there is no bias
-  float correction;
-  float epsilon;
+  const float* constants;     // [correction, epsilon]
 };
 
 // Writes out [examples, p, q]. The numbers depend on the factors and the instruction set, not on threads or timing.

@@ -2,6 +2,7 @@
 // example the sums over positions of output gradient times (value - center), and of output gradient.
 #include <algorithm>
 
+#include "cuda-project.h"
 #include "operations.h"
 #include "scratch.h"
 #include "thread-pool.h"
@@ -23,13 +24,13 @@ void add_block(const float* d, const float* x, const float* center, std::size_t 
   }
 }
 
-void sum_products(const Input& gradients, const Input& values, const Input& center, float* out) {
-  const std::size_t positions = gradients.positions(), channels = gradients.width();
+void sum_products(const ChannelSums& in, float* out) {
+  const std::size_t positions = in.positions, channels = in.channels;
   const std::size_t example = positions * channels;
-  const std::vector<float> zero(center.present() ? 0 : channels, 0.0f);
-  const float* middle = center.present() ? center.data() : zero.data();
-  const double work = static_cast<double>(gradients.examples() * example);
-  ThreadPool::instance().run(gradients.examples(), work, [&](std::size_t n) {
+  const std::vector<float> zero(in.center == nullptr ? channels : 0, 0.0f);
+  const float* middle = in.center == nullptr ? zero.data() : in.center;
+  const double work = static_cast<double>(in.examples * example);
+  ThreadPool::instance().run(in.examples, work, [&](std::size_t n) {
     float* to = out + n * 2 * channels;
     std::fill_n(to, 2 * channels, 0.0f);
     thread_local std::vector<float> buffer;
@@ -37,8 +38,8 @@ void sum_products(const Input& gradients, const Input& values, const Input& cent
     for (std::size_t first = 0; first < positions; first += kBlock) {
       const std::size_t offset = n * example + first * channels;
       std::fill_n(block, 2 * channels, 0.0f);
-      add_block(gradients.data() + offset, values.data() + offset, middle, std::min(kBlock, positions - first),
-                channels, block, block + channels);
+      add_block(in.output_gradients + offset, in.values + offset, middle, std::min(kBlock, positions - first), channels,
+                block, block + channels);
       for (std::size_t i = 0; i < 2 * channels; i++) to[i] += block[i];
     }
   });
@@ -59,6 +60,7 @@ void* create(TF_OpKernelConstruction*) { return nullptr; }
 
 void destroy(void*) {}
 
+template <Place kPlace>
 void compute(void*, TF_OpKernelContext* context) {
   Input gradients("output_gradients"), values("values"), center("center");
   if (!read_inputs(context, {&gradients, &values, &center})) return;
@@ -67,14 +69,23 @@ void compute(void*, TF_OpKernelContext* context) {
     refuse(context, kName, why);
     return;
   }
-  write_output(context, {gradients.examples(), 2, gradients.width()},
-               [&](float* out) { sum_products(gradients, values, center, out); });
+  const ChannelSums sums{gradients.examples(), gradients.positions(), gradients.width(),
+                         gradients.data(),     values.data(),         center.data()};
+  compute_output(context, kName, kPlace, {sums.examples, 2, sums.channels},
+                 [&](float* out) { sum_products(sums, out); },
+                 [&](CudaCall& call, float* out) { sum_products_on_cuda(call, sums, out); });
 }
 
 }  // namespace
 
 Operation sum_products_operation() {
-  return {kName, {"output_gradients: float", "values: float", "center: float"}, {}, "sums: float", create, compute,
+  return {kName,
+          {"output_gradients: float", "values: float", "center: float"},
+          {},
+          "sums: float",
+          create,
+          compute<Place::kProcessor>,
+          compute<Place::kGpu>,
           destroy};
 }
 

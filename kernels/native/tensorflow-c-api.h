@@ -13,6 +13,10 @@ struct TF_OpDefinitionBuilder;
 struct TF_KernelBuilder;
 struct TF_OpKernelConstruction;
 struct TF_OpKernelContext;
+struct TF_AllocatorAttributes {
+  size_t struct_size;
+  unsigned char on_host;
+};
 }
 
 namespace bergson {
@@ -21,6 +25,9 @@ namespace bergson {
 constexpr int kFloat = 1;
 constexpr int kOk = 0;
 constexpr int kInvalidArgument = 3;
+constexpr int kInternal = 13;
+// Bytes of TF_AllocatorAttributes up to the end of its last member.
+constexpr size_t kAllocatorAttributesBytes = offsetof(TF_AllocatorAttributes, on_host) + 1;
 
 // X(result, name, arguments)
 #define BERGSON_TENSORFLOW_FUNCTIONS(X)                                                                              \
@@ -50,6 +57,8 @@ constexpr int kInvalidArgument = 3;
   X(void, TF_GetInput, (TF_OpKernelContext*, int index, TF_Tensor**, TF_Status*))                                    \
   X(TF_Tensor*, TF_AllocateOutput,                                                                                   \
     (TF_OpKernelContext*, int index, int type, const int64_t* shape, int rank, size_t bytes, TF_Status*))            \
+  X(TF_Tensor*, TF_AllocateTemp,                                                                                     \
+    (TF_OpKernelContext*, int type, const int64_t* shape, int rank, TF_AllocatorAttributes*, TF_Status*))            \
   X(void, TF_OpKernelContext_Failure, (TF_OpKernelContext*, TF_Status*))
 
 struct TensorFlow {

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { CommandModule } from 'yargs';
 import { type BackendDescription, describeBackend, loadBackend } from '../../lib/backend';
 import { Run } from '../../lib/run/run';
-import { nativeAddon } from '../../kernels/native';
+import { nativeAddon, nativeDevice } from '../../kernels/native';
 import { diagnoseRun } from '../doctor/run-diagnosis';
 import { describeRun } from '../doctor/run-report';
 import { hnswlibBuiltFor, instructionSet } from '../setup/hnswlib';
@@ -65,7 +65,7 @@ function examineRun(run: Run, json: boolean): void {
 function examineProjection(): Finding {
   const addon = nativeAddon();
   if (typeof addon !== 'string')
-    return { ok: true, detail: `native (${addon.instructionSets[0] ?? ''})`, mend: null };
+    return { ok: true, detail: `native (${nativeDevice(addon)})`, mend: null };
   const mend = tf.getBackend() === 'tensorflow' ? 'bergson setup' : null;
   return { ok: mend === null, detail: `plain operations, with the same results: ${addon}`, mend };
 }

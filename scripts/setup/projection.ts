@@ -1,4 +1,4 @@
-/** Builds the projection addon from kernels/native/. It needs neither headers nor libraries of TensorFlow. */
+/** Builds the projection addon from kernels/native/, with the kernels of kernels/cuda/ in it. It needs neither headers nor libraries of TensorFlow. */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,8 +17,10 @@ export async function setUpProjection(
   report: Report,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<Outcome> {
-  const directory = join(packageRoot(), 'kernels', 'native');
-  const sources = readdirSync(directory).map((name) => join(directory, name));
+  const cuda = join(packageRoot(), 'kernels', 'cuda');
+  const sources = [join(packageRoot(), 'kernels', 'native'), cuda].flatMap((directory) =>
+    readdirSync(directory).map((name) => join(directory, name)),
+  );
   const output = addonFile();
   const record = `${output}.sources`;
   const hash = sources
@@ -44,7 +46,10 @@ export async function setUpProjection(
       compiler,
       sources: sources.filter((file) => file.endsWith('.cc')),
       includes: [headers],
-      flags: ['-O3', '-fvisibility=hidden', '-DNODE_GYP_MODULE_NAME=bergson'],
+      flags: [
+        ...['-O3', '-fvisibility=hidden', '-DNODE_GYP_MODULE_NAME=bergson'],
+        `-DBERGSON_PTX="${join(cuda, 'bergson.ptx')}"`,
+      ],
       link: process.platform === 'linux' ? ['-ldl', '-lpthread'] : [],
       output,
     });

@@ -1,11 +1,8 @@
 /** Gets TensorFlow's native libraries and C headers out of the Python package that carries them. */
-import { createHash } from 'node:crypto';
-import { createReadStream, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { SetupError } from './errors';
 import { cached } from './cache';
-import { lastWords, runCommand } from './child-process';
+import { downloadWheel, type PinnedWheel, runStep, selectors, wrongHash } from './wheel';
 
 export const TENSORFLOW_VERSION = '2.21.0';
 
@@ -45,15 +42,13 @@ const WHEELS: Readonly<Record<string, Wheel>> = {
   },
 };
 
-/** pip's arguments that pick wheels for the given platforms whatever the Python it runs in. */
-function selectors(platforms: readonly string[]): string[] {
-  const python = ['--only-binary=:all:', '--python-version', '3.11', '--implementation', 'cp'];
-  return [...python, ...platforms.flatMap((platform) => ['--platform', platform])];
-}
-
 /** The wheel for this machine, or undefined where there is none. */
 export function wheelFor(gpu: boolean): Wheel | undefined {
   return WHEELS[`${process.platform}-${process.arch}${gpu ? '-gpu' : ''}`];
+}
+
+function pinned({ distribution, platform, sha256 }: Wheel): PinnedWheel {
+  return { distribution, version: TENSORFLOW_VERSION, platforms: [platform], sha256 };
 }
 
 /** Name of the wheel's directory in the cache; the hash makes a changed pin a new directory. */
@@ -71,21 +66,8 @@ function cacheName(wheel: Wheel, gpu: boolean): string {
 export async function unpackedWheel(wheel: Wheel, python: string): Promise<string> {
   const directory = await cached(cacheName(wheel, false), async (partial) => {
     const download = join(partial, 'download');
-    const requirement = `${wheel.distribution}==${TENSORFLOW_VERSION}`;
-    const pip = [
-      '-m',
-      'pip',
-      'download',
-      '--no-deps',
-      '--quiet',
-      ...selectors([wheel.platform]),
-      '--dest',
-      download,
-    ];
-    await run(`download ${requirement}`, python, [...pip, requirement]);
-    const file = join(download, readdirSync(download).find((name) => name.endsWith('.whl')) ?? '');
-    await verify(file, wheel);
-    await run(`unpack ${file}`, python, ['-c', UNPACK, file, partial]);
+    const file = await downloadWheel(pinned(wheel), python, download);
+    await runStep(`unpack ${file}`, python, ['-c', UNPACK, file, partial]);
     rmSync(download, { recursive: true });
   });
   return join(directory, 'tensorflow');
@@ -124,10 +106,10 @@ export async function installedGpuWheel(wheel: Wheel, python: string): Promise<s
       '--report',
       report,
     ];
-    await run(`install ${requirement}`, python, [...pip, requirement]);
+    await runStep(`install ${requirement}`, python, [...pip, requirement]);
     const installed = JSON.parse(readFileSync(report, 'utf8')) as PipReport;
     const hashes = installed.install.map((item) => item.download_info.archive_info?.hashes?.sha256);
-    if (!hashes.includes(wheel.sha256)) throw wrongHash(wheel, hashes[0] ?? 'none');
+    if (!hashes.includes(wheel.sha256)) throw wrongHash(pinned(wheel), hashes[0] ?? 'none');
   });
   return join(directory, 'tensorflow');
 }
@@ -137,23 +119,4 @@ interface PipReport {
   readonly install: readonly {
     readonly download_info: { readonly archive_info?: { readonly hashes?: { readonly sha256?: string } } };
   }[];
-}
-
-async function run(what: string, command: string, args: readonly string[]): Promise<void> {
-  const result = await runCommand(command, args);
-  if (result.code !== 0) throw new SetupError(what, lastWords(result));
-}
-
-async function verify(file: string, wheel: Wheel): Promise<void> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(file), hash);
-  const actual = hash.digest('hex');
-  if (actual !== wheel.sha256) throw wrongHash(wheel, actual);
-}
-
-function wrongHash(wheel: Wheel, actual: string): SetupError {
-  return new SetupError(
-    `verify ${wheel.distribution} ${TENSORFLOW_VERSION}`,
-    `its SHA-256 is ${actual}, and ${wheel.sha256} is pinned; check where pip downloads from (\`pip config list\`)`,
-  );
 }

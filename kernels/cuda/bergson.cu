@@ -1,0 +1,6 @@
+// All kernels, as one module.
+#include "project-factors.cu"
+#include "project-normalized.cu"
+#include "project-patches.cu"
+#include "sum-parts.cu"
+#include "sum-products.cu"
