@@ -74,7 +74,11 @@ CudaModule CudaDriver::load_module() const {
   void* values[] = {log, reinterpret_cast<void*>(sizeof log - 1)};
   CudaModule module = nullptr;
   const int result = cuModuleLoadDataEx(&module, cuda_ptx(), 2, options, values);
-  check(result, log[0] == '\0' ? "cuModuleLoadDataEx" : (std::string("cuModuleLoadDataEx: ") + log).c_str());
+  try {
+    check(result, "cuModuleLoadDataEx");
+  } catch (const CudaError& error) {
+    throw log[0] == '\0' ? error : CudaError(std::string(error.what()) + ": " + log);
+  }
   return module;
 }
 

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kBlocksWanted = 256;
 constexpr std::size_t kPartAtLeast = 128;
 // Floats of half-projected gradients at one time.
-constexpr std::size_t kHalfway = std::size_t{1} << 24;
+constexpr std::size_t kHalfway = std::size_t{1} << 22;
 
 std::size_t divide(std::size_t size, std::size_t by) { return (size + by - 1) / by; }
 

@@ -64,8 +64,7 @@ function examineRun(run: Run, json: boolean): void {
 
 function examineProjection(): Finding {
   const addon = nativeAddon();
-  if (typeof addon !== 'string')
-    return { ok: true, detail: `native (${nativeDevice(addon)})`, mend: null };
+  if (typeof addon !== 'string') return { ok: true, detail: `native (${nativeDevice(addon)})`, mend: null };
   const mend = tf.getBackend() === 'tensorflow' ? 'bergson setup' : null;
   return { ok: mend === null, detail: `plain operations, with the same results: ${addon}`, mend };
 }

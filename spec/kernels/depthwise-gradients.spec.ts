@@ -9,7 +9,7 @@ import {
 import { asPositions } from '../../kernels/project';
 import { relativeError, ROUNDING } from '../support/closeness';
 import { anySizes, asLinearMap, draw, EDGES, PLAIN, type Sizes } from './convolutions';
-import { describeNative, eachInstructionSet, nativeOperations } from './native-operations';
+import { describeNative, eachDevice, nativeOperations } from './native-operations';
 
 /** A depthwise convolution of the sizes' geometry, with one to three outputs a channel. */
 function drawDepthwise(sizes: Sizes): DepthwiseFactors {
@@ -70,7 +70,7 @@ describe('the gradients of a depthwise convolution', () => {
 });
 
 describeNative('the native gradients of a depthwise convolution', () => {
-  eachInstructionSet('agree with those of each channel', () => {
+  eachDevice('agree with those of each channel', () => {
     fc.assert(
       fc.property(anySizes, (sizes) => {
         expect(errorOf(natively, sizes)).toBeLessThan(ROUNDING);

@@ -1,6 +1,7 @@
 /** What specs of native operations share: they are skipped, with the reason, where the addon is not built. */
 import { existsSync } from 'node:fs';
 import { addonFile, nativeAddon, nativeBackend, type NativeBackend } from '../../kernels/native';
+import { emulatedDriver } from '../support/cuda-emulator';
 
 const backendAsked = process.env.BERGSON_BACKEND ?? '';
 const missing =
@@ -37,13 +38,29 @@ export function useFastestInstructionSet(): void {
   if (typeof addon !== 'string') addon.useInstructionSet(addon.instructionSets[0] ?? '');
 }
 
-/** A test for each instruction set that this processor has, by whose operations it runs. */
-export function eachInstructionSet(name: string, body: () => void): void {
+/** Operations on the processor run on the GPU of this CUDA driver while `body` does. */
+export function withCuda<T>(driver: string, body: () => T): T {
+  const addon = nativeAddon();
+  if (typeof addon === 'string') throw new Error(addon);
+  const problem = addon.useCuda(driver);
+  if (problem !== '') throw new Error(problem);
+  try {
+    return body();
+  } finally {
+    addon.useCuda('');
+  }
+}
+
+/** A test for each instruction set that this processor has, by whose operations it runs, and one of the CUDA kernels. */
+export function eachDevice(name: string, body: () => void): void {
   it.each(INSTRUCTION_SETS)(`${name}, on %s`, (set) => {
     try {
       if (useInstructionSet(set)) body();
     } finally {
       useFastestInstructionSet();
     }
+  });
+  it(`${name}, on emulated CUDA`, () => {
+    withCuda(emulatedDriver(), body);
   });
 }

@@ -10,7 +10,7 @@ import {
 import { relativeError, ROUNDING } from '../support/closeness';
 import {
   describeNative,
-  eachInstructionSet,
+  eachDevice,
   INSTRUCTION_SETS,
   nativeOperations,
   useFastestInstructionSet,
@@ -169,7 +169,7 @@ describeNative('the native projection', () => {
     expect(useInstructionSet('mmx')).toBe(false);
   });
 
-  eachInstructionSet('agrees with a float64 loop and the plain operations', () => {
+  eachDevice('agrees with a float64 loop and the plain operations', () => {
     fc.assert(
       fc.property(anySizes, (sizes) => {
         const values = valuesOf(sizes);
@@ -182,7 +182,7 @@ describeNative('the native projection', () => {
   });
 
   describe.each(LARGE)('with %j', (sizes) => {
-    eachInstructionSet('agrees with a float64 loop', () => {
+    eachDevice('agrees with a float64 loop', () => {
       const values = valuesOf(sizes);
       expect(relativeError(run(natively, sizes, values), reference(sizes, values))).toBeLessThan(ROUNDING);
     });
@@ -194,14 +194,14 @@ describeNative('the native projection', () => {
     for (let i = 0; i < 10; i++) expect(run(natively, sizes, values)).toEqual(first);
   });
 
-  it('gives zeros where there are no positions, and nothing where there are no examples', () => {
+  eachDevice('gives zeros where there are no positions, and nothing where there are no examples', () => {
     const none = { n: 2, s: 0, k: 3, o: 4, p: 2, q: 2, bias: true };
     expect([...run(natively, none, valuesOf(none))]).toEqual(Array<number>(8).fill(0));
     const empty = { ...none, n: 0, s: 3 };
     expect([...run(natively, empty, valuesOf(empty))]).toEqual([]);
   });
 
-  it('gives zeros where there are no inputs or no outputs to sum over', () => {
+  eachDevice('gives zeros where there are no inputs or no outputs to sum over', () => {
     const sizes = { n: 2, s: 3, k: 4, o: 0, p: 2, q: 2, bias: false };
     expect([...run(natively, sizes, valuesOf(sizes))]).toEqual(Array<number>(8).fill(0));
   });

@@ -13,7 +13,7 @@ import {
 import type { ProjectedPatches } from '../../kernels/project-patches';
 import { relativeError, ROUNDING } from '../support/closeness';
 import * as convolutions from './convolutions';
-import { describeNative, eachInstructionSet, nativeOperations } from './native-operations';
+import { describeNative, eachDevice, nativeOperations } from './native-operations';
 
 /** Sizes of one call; a left side that is not projected has no size of its own. */
 interface Sizes {
@@ -181,7 +181,7 @@ describe('normalized and projected gradients of a linear map', () => {
 });
 
 describeNative('the native projection of normalized gradients', () => {
-  eachInstructionSet('agrees with a float64 loop', () => {
+  eachDevice('agrees with a float64 loop', () => {
     fc.assert(
       fc.property(anySizes, (sizes) => {
         expect(errorOf(natively, sizes)).toBeLessThan(ROUNDING);
@@ -191,7 +191,7 @@ describeNative('the native projection of normalized gradients', () => {
     for (const sizes of EDGES) expect(errorOf(natively, sizes)).toBeLessThan(ROUNDING);
   });
 
-  eachInstructionSet('agrees with the plain operations over patches', () => {
+  eachDevice('agrees with the plain operations over patches', () => {
     fc.assert(
       fc.property(convolutions.anySizes, (sizes) => {
         expect(patchErrorOf(patchesNatively, sizes)).toBeLessThan(ROUNDING);
@@ -200,6 +200,17 @@ describeNative('the native projection of normalized gradients', () => {
     );
     for (const sizes of convolutions.EDGES)
       expect(patchErrorOf(patchesNatively, sizes)).toBeLessThan(ROUNDING);
+  });
+
+  eachDevice('gives zeros where there are no positions', () => {
+    tf.tidy(() => {
+      const found = projectNormalizedNatively(
+        draw({ ...PLAIN, s: 0 }),
+        drawMoments(PLAIN.k, PLAIN.o, PLAIN.bias),
+        nativeOperations(),
+      );
+      expect(found.abs().max().dataSync()[0]).toBe(0);
+    });
   });
 
   it('gives the same bits each time', () => {

@@ -9,7 +9,7 @@ import {
 } from '../../kernels/project-patches';
 import { relativeError, ROUNDING } from '../support/closeness';
 import { anySizes, asLinearMap, draw, EDGES, PLAIN, type Sizes } from './convolutions';
-import { describeNative, eachInstructionSet, nativeOperations } from './native-operations';
+import { describeNative, eachDevice, nativeOperations } from './native-operations';
 
 function errorOf(project: (patches: ProjectedPatches) => tf.Tensor3D, sizes: Sizes): number {
   return tf.tidy(() => {
@@ -37,7 +37,7 @@ describe('the projected gradients of a convolution', () => {
 });
 
 describeNative('the native projection of patches', () => {
-  eachInstructionSet('agrees with a linear map of the patches', () => {
+  eachDevice('agrees with a linear map of the patches', () => {
     fc.assert(
       fc.property(anySizes, (sizes) => {
         expect(errorOf(natively, sizes)).toBeLessThan(ROUNDING);

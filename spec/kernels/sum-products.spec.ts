@@ -7,7 +7,7 @@ import {
   type ScaledChannels,
 } from '../../kernels/sum-products';
 import { relativeError, ROUNDING } from '../support/closeness';
-import { describeNative, nativeOperations } from './native-operations';
+import { describeNative, eachDevice, nativeOperations } from './native-operations';
 
 /** [N, ..., C], and whether there is a center. */
 interface Sizes {
@@ -78,15 +78,16 @@ describe('sums of products by channel', () => {
 });
 
 describeNative('the native sums of products', () => {
-  it('agree with a float64 loop', () => {
+  eachDevice('agree with a float64 loop', () => {
     fc.assert(
       fc.property(anySizes, (sizes) => {
         expect(errorOf(natively, sizes)).toBeLessThan(ROUNDING);
       }),
     );
+    for (const sizes of EDGES) expect(errorOf(natively, sizes)).toBeLessThan(ROUNDING);
   });
 
-  it('are zero where there are no positions', () => {
+  eachDevice('are zero where there are no positions', () => {
     const sums = tf.tidy(() => natively(draw({ shape: [2, 0, 3], centered: false })).dataSync());
     expect([...sums]).toEqual(Array<number>(12).fill(0));
   });

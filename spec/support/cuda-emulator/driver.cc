@@ -27,7 +27,7 @@ extern "C" char __start_emulated_shared[], __stop_emulated_shared[];
 
 namespace {
 
-constexpr int kSuccess = 0, kInvalidValue = 1, kInvalidContext = 201, kInvalidPtx = 218, kNotFound = 500,
+constexpr int kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kInvalidContext = 201, kInvalidPtx = 218, kNotFound = 500,
               kIllegalAddress = 700, kLaunchFailed = 719;
 constexpr std::size_t kStack = 1 << 16;
 
@@ -142,6 +142,7 @@ std::string module;
 std::map<unsigned long long, std::size_t> allocations;  // from the address handed out to the bytes mapped
 
 const std::map<int, std::pair<const char*, const char*>> kErrors = {
+    {kOutOfMemory, {"CUDA_ERROR_OUT_OF_MEMORY", "out of memory"}},
     {kInvalidValue, {"CUDA_ERROR_INVALID_VALUE", "invalid argument"}},
     {kInvalidContext, {"CUDA_ERROR_INVALID_CONTEXT", "invalid device context"}},
     {kInvalidPtx, {"CUDA_ERROR_INVALID_PTX", "a PTX JIT compilation failed"}},
@@ -229,12 +230,12 @@ int cuModuleGetFunction(Kernel* function, void*, const char* name) {
 }
 
 int cuMemAlloc_v2(unsigned long long* address, std::size_t bytes) {
-  FAIL_IF_ASKED("cuMemAlloc", 2);
+  FAIL_IF_ASKED("cuMemAlloc", kOutOfMemory);
   if (bytes == 0) return kInvalidValue;
   const std::size_t page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   const std::size_t size = (bytes + page - 1) / page * page;
   char* mapped = static_cast<char*>(mmap(nullptr, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-  if (mapped == MAP_FAILED) return 2;
+  if (mapped == MAP_FAILED) return kOutOfMemory;
   mprotect(mapped + size, page, PROT_NONE);
   std::memset(mapped, 0xff, size);
   *address = reinterpret_cast<unsigned long long>(mapped + size - bytes);
