@@ -4,8 +4,9 @@ import { nativeAddon } from '../../kernels/native';
 import { projectPositionsNatively } from '../../kernels/project-factors';
 import { projectNormalizedNatively } from '../../kernels/project-normalized';
 import { sumProductsNatively } from '../../kernels/sum-products';
+import { allCases, errorOf, RANDOM_CASES } from '../../scripts/verify-gpu/cases';
 import { relativeError, ROUNDING } from '../support/closeness';
-import { emulatedDriver } from '../support/cuda-emulator';
+import { emulatedDriver, failingDriver } from '../../scripts/mutate/emulator';
 import { describeNative, nativeOperations, withCuda } from './native-operations';
 
 const normal = <R extends tf.Rank>(shape: tf.ShapeMap[R], seed = 1) =>
@@ -35,7 +36,7 @@ describeNative('the CUDA kernels', () => {
 
   it('say that a driver finds no GPU', () => {
     const attempt = () => {
-      withCuda(emulatedDriver('cuInit'), project);
+      withCuda(failingDriver('cuInit'), project);
     };
     expect(attempt).toThrow('cuInit fails with CUDA_ERROR_INVALID_VALUE (invalid argument)');
   });
@@ -47,7 +48,7 @@ describeNative('the CUDA kernels', () => {
     ['cuCtxSynchronize', 'cuCtxSynchronize fails with CUDA_ERROR_LAUNCH_FAILED'],
     ['cuLaunchKernel', 'cuLaunchKernel of project_rows_16 fails with CUDA_ERROR_ILLEGAL_ADDRESS'],
   ])("make an error in %s the operation's", (failing, message) => {
-    const attempt = () => withCuda(emulatedDriver(failing), () => tf.tidy(project));
+    const attempt = () => withCuda(failingDriver(failing), () => tf.tidy(project));
     expect(attempt).toThrow(`BergsonProjectFactors: ${message}`);
     tf.dispose(withCuda(emulatedDriver(), () => tf.tidy(project)));
   });
@@ -66,6 +67,17 @@ describeNative('the CUDA kernels', () => {
     expect(() => {
       withCuda(emulatedDriver(), shapes);
     }).toThrow('BergsonSumProducts: output_gradients [2, 4, 3] and values [2, 5, 3] differ in positions');
+  });
+
+  it('agree with the plain operations over the shapes that verify:gpu takes', () => {
+    withCuda(emulatedDriver(), () => {
+      for (const one of allCases(RANDOM_CASES)) {
+        expect({ ...one, error: errorOf(one, nativeOperations()) < ROUNDING }).toEqual({
+          ...one,
+          error: true,
+        });
+      }
+    });
   });
 
   it('give the same bits each time', () => {
