@@ -1,5 +1,6 @@
 /** One side of a layer's projection, as a tensor drawn on first use and kept until `dispose`. */
 import * as tf from '@tensorflow/tfjs';
+import { randomColumns } from './random-columns';
 import { drawColumns, type RandomMatrixKey } from './random-matrix';
 
 /** A matrix of up to so many columns is drawn once and kept, 4 MB at 16 rows, rather than in parts for each batch. */
@@ -46,7 +47,7 @@ export class ProjectionMatrix {
    */
   gather(ids: tf.Tensor1D): tf.Tensor2D {
     if (this.columns <= WHOLE_COLUMNS || this.isIdentity) return tf.gather(this.transposed(), ids);
-    return this.draw(ids.dataSync());
+    return randomColumns(this.key, this.rows, ids);
   }
 
   dispose(): void {

@@ -88,4 +88,15 @@ struct SumProducts {
   int parts, part;
 };
 
+// Columns of a random matrix, one after another.
+struct DrawColumns {
+  const int* columns;
+  float* out;      // [columns, rows]
+  long long size;  // of out
+  int rows;
+  int normal;  // or signs
+  unsigned seed, stream0, stream1, side;
+  double scale;  // standard deviation of an entry
+};
+
 }  // namespace bergson::cuda

@@ -1,4 +1,5 @@
 // All kernels, as one module.
+#include "draw-columns.cu"
 #include "project-factors.cu"
 #include "project-normalized.cu"
 #include "project-patches.cu"

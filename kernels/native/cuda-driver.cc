@@ -59,11 +59,13 @@ CudaContext CudaDriver::context() {
 
 CudaFunction CudaDriver::kernel(CudaContext context, const std::string& name) {
   std::lock_guard<std::mutex> lock(mutex_);
-  CudaFunction& function = kernels_[{context, name}];
-  if (function != nullptr) return function;
+  const auto known = kernels_.find({context, name});
+  if (known != kernels_.end()) return known->second;
   CudaModule& module = modules_[context];
   if (module == nullptr) module = load_module();
+  CudaFunction function = nullptr;
   check(cuModuleGetFunction(&function, module, name.c_str()), ("cuModuleGetFunction of " + name).c_str());
+  kernels_[{context, name}] = function;
   return function;
 }
 

@@ -1,6 +1,7 @@
 #include "cuda-project.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "../cuda/arguments.h"
 
@@ -164,6 +165,15 @@ void sum_products_on_cuda(CudaCall& call, const ChannelSums& sums, float* out) {
                                 as_int(sums.channels), as_int(parts.count), as_int(parts.size)};
     call.launch("sum_products", blocks * parts.count, arguments);
   });
+}
+
+void draw_columns_on_cuda(CudaCall& call, const RandomColumns& random, float* out) {
+  const std::size_t size = random.count * random.rows;
+  const float* columns = call.input(reinterpret_cast<const float*>(random.columns), random.count);  // as wide as an int
+  const cuda::DrawColumns arguments{reinterpret_cast<const int*>(columns), out, static_cast<long long>(size),
+                                    as_int(random.rows), random.normal, random.seed, random.stream0, random.stream1,
+                                    random.side, 1 / std::sqrt(static_cast<double>(random.rows))};
+  call.launch("draw_columns", divide(size, cuda::kThreads), arguments);
 }
 
 }  // namespace bergson

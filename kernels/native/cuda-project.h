@@ -16,4 +16,13 @@ struct ChannelSums {
 };
 void sum_products_on_cuda(CudaCall& call, const ChannelSums& sums, float* out);
 
+// Columns of the random matrix of kernels/random-matrix.ts that has this key: its entries' type, seed, stream and side.
+struct RandomColumns {
+  std::size_t count, rows;
+  const int* columns;
+  bool normal;
+  unsigned seed, stream0, stream1, side;
+};
+void draw_columns_on_cuda(CudaCall& call, const RandomColumns& columns, float* out);
+
 }  // namespace bergson

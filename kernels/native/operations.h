@@ -10,5 +10,6 @@ Operation project_normalized_operation();
 Operation project_normalized_patches_operation();
 Operation sum_products_operation();
 Operation depthwise_operation();
+Operation draw_columns_operation();
 
 }  // namespace bergson

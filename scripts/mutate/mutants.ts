@@ -28,7 +28,8 @@ const swap = (one: string, other: string): Breakage[] => [
 
 const BREAKAGES: readonly Breakage[] = [
   { kind: 'barrier removed', pattern: /__syncthreads\(\);/g, replacement: ';' },
-  { kind: 'bound one later', pattern: / < (?=\w)/g, replacement: ' <= ' },
+  // Not of loops over the registers that a thread has: what is beyond their end is not defined.
+  { kind: 'bound one later', pattern: / < (?=\w)(?!4;|2;|kAcross;|row \+ 4;)/g, replacement: ' <= ' },
   { kind: 'bound one earlier', pattern: / < (?=\w)/g, replacement: ' + 1 < ' },
   { kind: 'bound one later', pattern: / >= (?=\w)/g, replacement: ' > ' },
   { kind: 'bound one earlier', pattern: / >= (?=\w)/g, replacement: ' + 1 >= ' },

@@ -19,14 +19,16 @@ import {
   type ConvolutionWindow,
   type ProjectedPatches,
 } from '../../kernels/project-patches';
+import { randomColumnsNatively } from '../../kernels/random-columns';
+import { drawColumns, type RandomMatrixKey } from '../../kernels/random-matrix';
 import { sumProductsNatively, sumProductsPlainly, type ScaledChannels } from '../../kernels/sum-products';
 
 export interface Case {
   readonly operation: string;
   readonly sizes: string;
   /** Both make tensors of the same numbers; run inside `tf.tidy`. */
-  readonly natively: (backend: NativeBackend) => tf.Tensor3D;
-  readonly plainly: () => tf.Tensor3D;
+  readonly natively: (backend: NativeBackend) => tf.Tensor;
+  readonly plainly: () => tf.Tensor;
 }
 
 /** A linear map's sizes; a side of null is not projected. */
@@ -100,6 +102,15 @@ const IMAGES: readonly PatchSizes[] = [
   },
 ];
 
+/** Words on both sides of what an int32 holds; rows that fill a word or a block, and do not. */
+const MATRICES: readonly (readonly [key: RandomMatrixKey, rows: number])[] = [
+  [{ type: 'rademacher', seed: 7, stream: [0x80000001, 5], side: 1 }, 70],
+  [{ type: 'rademacher', seed: 0xffffffff, stream: [3, 0x90000000], side: 0 }, 32],
+  [{ type: 'normal', seed: 0x80000000, stream: [1, 0xfffffffe], side: 1 }, 16],
+  [{ type: 'normal', seed: 9, stream: [0, 2], side: 0 }, 35],
+];
+const IDS = [0, 1, 2, 3, 6, 123_456, 2_147_483_647];
+
 type ChannelSizes = readonly [shape: number[], centered: boolean];
 const CHANNELS: readonly ChannelSizes[] = [
   [[2, 8, 32], true],
@@ -139,6 +150,7 @@ export function allCases(random: number): Case[] {
     ...[...MAPS, ...more(map)].flatMap((sizes) => [factorsCase(sizes), normalizedCase(sizes)]),
     ...[...IMAGES, ...more(image)].flatMap((sizes) => [patchesCase(sizes), normalizedPatchesCase(sizes)]),
     ...[...CHANNELS, ...more(channels)].map(channelsCase),
+    ...MATRICES.map(([key, rows]) => columnsCase(key, rows)),
   ];
 }
 
@@ -211,6 +223,15 @@ function channelsCase([shape, centered]: ChannelSizes): Case {
     sizes: JSON.stringify({ shape, centered }),
     natively: (backend) => sumProductsNatively(draw(), backend),
     plainly: () => sumProductsPlainly(draw()),
+  };
+}
+
+function columnsCase(key: RandomMatrixKey, rows: number): Case {
+  return {
+    operation: 'BergsonDrawColumns',
+    sizes: JSON.stringify({ ...key, rows }),
+    natively: (backend) => randomColumnsNatively(key, rows, tf.tensor1d(IDS, 'int32'), backend),
+    plainly: () => tf.tensor2d(drawColumns(key, rows, IDS), [IDS.length, rows]),
   };
 }
 
