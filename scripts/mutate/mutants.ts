@@ -48,6 +48,9 @@ const BREAKAGES: readonly Breakage[] = [
   ...swap('products', 'sums'),
 ];
 
+/** What breaks nothing: one more step of a sum, which then is over none of its terms. */
+const EQUIVALENT = ['first <= example.args.positions;', 'first <= tile.end;'];
+
 /** Code of a line, without its comment; declarations that break nothing are not broken. */
 function isCode(line: string): boolean {
   return !/^\s*(\/\/|#|template|struct|namespace|constexpr|BERGSON_KERNEL|\}|extern)/.test(line);
@@ -77,5 +80,5 @@ function broken(line: string): { kind: string; text: string }[] {
       kind,
       text: code.slice(0, match.index) + replacement + code.slice(match.index + match[0].length),
     })),
-  );
+  ).filter(({ text }) => !EQUIVALENT.some((harmless) => text.includes(harmless)));
 }

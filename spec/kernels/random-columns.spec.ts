@@ -60,7 +60,8 @@ describeNative('columns drawn by the CUDA kernel', () => {
 
   it('refuse ids of another rank, and the processor', () => {
     const [key] = keys('normal');
-    const ids = (shape: number[]) => tf.zeros(shape, 'int32') as tf.Tensor1D;
+    const zeros = tf.zeros as (shape: number[], dtype: 'int32') => tf.Tensor;
+    const ids = (shape: number[]) => zeros(shape, 'int32') as tf.Tensor1D;
     const draw = (shape: number[], rows = 2) =>
       tf.tidy(() => randomColumnsNatively(key!, rows, ids(shape), nativeOperations()));
     expect(() => withCuda(emulatedDriver(), () => draw([2, 2]))).toThrow(
