@@ -23,7 +23,7 @@ export interface DepthwiseFactors {
  */
 export function depthwiseGradients(factors: DepthwiseFactors): tf.Tensor3D {
   const backend = factors.image.dtype === 'float32' ? nativeBackend() : null;
-  return backend === null || backend.isUsingGpuDevice ? depthwiseGradientsPlainly(factors) : depthwiseGradientsNatively(factors, backend);
+  return backend === null ? depthwiseGradientsPlainly(factors) : depthwiseGradientsNatively(factors, backend);
 }
 
 /**

@@ -88,6 +88,16 @@ struct SumProducts {
   int parts, part;
 };
 
+// For each example the gradient of a depthwise convolution's kernel.
+struct Depthwise {
+  const float* image;             // [examples, height, width, channels]
+  const float* output_gradients;  // [examples, positions, outputs], outputs a multiple of channels
+  float* out;                     // [parts, examples, outputs, pixels]
+  int examples, outputs, pixels;  // of the kernel
+  int parts, part;
+  Window window;
+};
+
 // Columns of a random matrix, one after another.
 struct DrawColumns {
   const int* columns;

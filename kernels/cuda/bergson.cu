@@ -1,4 +1,5 @@
 // All kernels, as one module.
+#include "depthwise.cu"
 #include "draw-columns.cu"
 #include "project-factors.cu"
 #include "project-normalized.cu"

@@ -167,6 +167,21 @@ void sum_products_on_cuda(CudaCall& call, const ChannelSums& sums, float* out) {
   });
 }
 
+void depthwise_on_cuda(CudaCall& call, const Patches& patches, std::size_t examples, std::size_t outputs,
+                       const float* images, const float* output_gradients, float* out) {
+  constexpr std::size_t kOutputs = 32;
+  const float* image = call.input(images, examples * patches.image());
+  const float* gradients = call.input(output_gradients, examples * patches.positions() * outputs);
+  const std::size_t pixels = patches.kernel_height * patches.kernel_width;
+  const std::size_t blocks = examples * divide(outputs, kOutputs) * pixels;
+  const Parts parts = divide_sum(patches.positions(), blocks, kPartAtLeast, 1);
+  sum_parts(call, parts.count, examples * outputs * pixels, 1, out, [&](float* to, float) {
+    const cuda::Depthwise arguments{image, gradients, to, as_int(examples), as_int(outputs), as_int(pixels),
+                                    as_int(parts.count), as_int(parts.size), window_of(patches)};
+    call.launch("depthwise", blocks * parts.count, arguments);
+  });
+}
+
 void draw_columns_on_cuda(CudaCall& call, const RandomColumns& random, float* out) {
   const std::size_t size = random.count * random.rows;
   const float* columns = call.input(reinterpret_cast<const float*>(random.columns), random.count);  // as wide as an int

@@ -16,6 +16,10 @@ struct ChannelSums {
 };
 void sum_products_on_cuda(CudaCall& call, const ChannelSums& sums, float* out);
 
+// out [examples, outputs, kernel pixels]: each example's gradient of a depthwise convolution's kernel.
+void depthwise_on_cuda(CudaCall& call, const Patches& patches, std::size_t examples, std::size_t outputs,
+                       const float* images, const float* output_gradients, float* out);
+
 // Columns of the random matrix of kernels/random-matrix.ts that has this key: its entries' type, seed, stream and side.
 struct RandomColumns {
   std::size_t count, rows;

@@ -2,6 +2,7 @@
 // -> [N, C m, kh kw], each example's gradient of a depthwise convolution's kernel.
 #include <algorithm>
 
+#include "cuda-project.h"
 #include "instruction-sets.h"
 #include "operations.h"
 #include "projection-inputs.h"
@@ -76,6 +77,7 @@ std::string wrong(const Input& images, const Input& gradients, const ProjectionA
   return "";
 }
 
+template <Place kPlace>
 void compute(void* kernel, TF_OpKernelContext* context) {
   const auto& attributes = *static_cast<const ProjectionAttributes*>(kernel);
   Input images("image"), gradients("output_gradients");
@@ -86,16 +88,24 @@ void compute(void* kernel, TF_OpKernelContext* context) {
     return;
   }
   const Patches patches = patches_of(images, gradients, attributes);
-  write_output(context, {images[0], gradients[3], patches.kernel_height * patches.kernel_width},
-               [&](float* out) { differentiate(patches, images, gradients, out); });
+  compute_output(context, kName, kPlace, {images[0], gradients[3], patches.kernel_height * patches.kernel_width},
+                 [&](float* out) { differentiate(patches, images, gradients, out); },
+                 [&](CudaCall& call, float* out) {
+                   depthwise_on_cuda(call, patches, images[0], gradients[3], images.data(), gradients.data(), out);
+                 });
 }
 
 }  // namespace
 
 Operation depthwise_operation() {
-  return {kName,     {"image: float", "output_gradients: float"}, ProjectionAttributes::specs(true),
-          "gradients: float", create_projection<kName, true>,     compute,
-          nullptr,   destroy_projection};
+  return {kName,
+          {"image: float", "output_gradients: float"},
+          ProjectionAttributes::specs(true),
+          "gradients: float",
+          create_projection<kName, true>,
+          compute<Place::kProcessor>,
+          compute<Place::kGpu>,
+          destroy_projection};
 }
 
 }  // namespace bergson

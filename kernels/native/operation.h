@@ -98,7 +98,7 @@ struct Operation {
   const char* output;
   void* (*create)(TF_OpKernelConstruction*);
   void (*compute)(void* kernel, TF_OpKernelContext*);
-  void (*compute_on_gpu)(void* kernel, TF_OpKernelContext*);  // null: there is none
+  void (*compute_on_gpu)(void* kernel, TF_OpKernelContext*);
   void (*destroy)(void* kernel);
 };
 

@@ -48,8 +48,13 @@ const BREAKAGES: readonly Breakage[] = [
   ...swap('products', 'sums'),
 ];
 
-/** What breaks nothing: one more step of a sum, which then is over none of its terms. */
-const EQUIVALENT = ['first <= example.args.positions;', 'first <= tile.end;'];
+/** What breaks nothing: one more step of a sum, over none of its terms, and bounds that strides pass over. */
+const EQUIVALENT = [
+  'first <= example.args.positions;',
+  'first <= tile.end;',
+  'i + 1 < kTileRows;',
+  'e + 1 < kDepth * kColumns;',
+];
 
 /** Code of a line, without its comment; declarations that break nothing are not broken. */
 function isCode(line: string): boolean {

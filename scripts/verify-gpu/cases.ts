@@ -1,5 +1,6 @@
 /** Every native operation over many shapes, each beside the plain operations that define it. */
 import * as tf from '@tensorflow/tfjs';
+import { depthwiseGradientsNatively } from '../../kernels/depthwise-gradients';
 import type { NativeBackend } from '../../kernels/native';
 import {
   projectPositionsNatively,
@@ -148,7 +149,11 @@ export function allCases(random: number): Case[] {
   const more = <T>(draw: () => T) => Array.from({ length: random }, draw);
   return [
     ...[...MAPS, ...more(map)].flatMap((sizes) => [factorsCase(sizes), normalizedCase(sizes)]),
-    ...[...IMAGES, ...more(image)].flatMap((sizes) => [patchesCase(sizes), normalizedPatchesCase(sizes)]),
+    ...[...IMAGES, ...more(image)].flatMap((sizes) => [
+      patchesCase(sizes),
+      normalizedPatchesCase(sizes),
+      depthwiseCase(sizes),
+    ]),
     ...[...CHANNELS, ...more(channels)].map(channelsCase),
     ...MATRICES.map(([key, rows]) => columnsCase(key, rows)),
   ];
@@ -223,6 +228,24 @@ function channelsCase([shape, centered]: ChannelSizes): Case {
     sizes: JSON.stringify({ shape, centered }),
     natively: (backend) => sumProductsNatively(draw(), backend),
     plainly: () => sumProductsPlainly(draw()),
+  };
+}
+
+function depthwiseCase(sizes: PatchSizes): Case {
+  const draw = () => drawPatches({ ...sizes, o: sizes.channels * (1 + (sizes.o % 3)) });
+  return {
+    operation: 'BergsonDepthwise',
+    sizes: JSON.stringify(sizes),
+    natively: (backend) => depthwiseGradientsNatively(draw(), backend),
+    plainly: () => {
+      const { image, window, outputGradients } = draw();
+      const [n, channels] = [image.shape[0], image.shape[3]];
+      const patches = gatherPatches(image, window); // [N, S, kh kw C]
+      const positions = patches.shape[1];
+      const gradients = outputGradients.reshape([n, positions, 1, channels, -1]);
+      const products = patches.reshape([n, positions, -1, channels, 1]).mul(gradients).sum(1); // [N, kh kw, C, m]
+      return products.transpose([0, 2, 3, 1]).reshape([n, outputGradients.shape[3], -1]);
+    },
   };
 }
 
