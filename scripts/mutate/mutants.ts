@@ -48,12 +48,15 @@ const BREAKAGES: readonly Breakage[] = [
   ...swap('products', 'sums'),
 ];
 
-/** What breaks nothing: one more step of a sum, over none of its terms, and bounds that strides pass over. */
+/** What breaks nothing: one more step over nothing, bounds that strides pass over, and threads in another order. */
 const EQUIVALENT = [
   'first <= example.args.positions;',
   'first <= tile.end;',
   'i + 1 < kTileRows;',
   'e + 1 < kDepth * kColumns;',
+  'e <= kDepth * kColumns;',
+  '(e - threadIdx.x) % kColumns;',
+  '(word - 0.5)', // shows in one word of 2^32
 ];
 
 /** Code of a line, without its comment; declarations that break nothing are not broken. */

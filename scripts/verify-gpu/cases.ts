@@ -101,6 +101,13 @@ const IMAGES: readonly PatchSizes[] = [
     q: 64,
     bias: false,
   },
+  {
+    n: 2,
+    image: [20, 21],
+    channels: 2,
+    window: { ...SQUARE, kernelSize: [1, 2] },
+    ...{ o: 5, p: 3, q: 4, bias: true },
+  },
 ];
 
 /** Words on both sides of what an int32 holds; rows that fill a word or a block, and do not. */

@@ -24,6 +24,8 @@
 EmulatedIndex threadIdx, blockIdx;
 
 extern "C" char __start_emulated_shared[], __stop_emulated_shared[];
+// What a kernel finds beyond the end of its own.
+__attribute__((used, section("emulated_shared"))) static char beyond[4096];
 
 namespace {
 
