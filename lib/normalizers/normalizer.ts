@@ -24,8 +24,10 @@ export interface WeightMoments {
 /** What to multiply a part's gradient by. Runs, like what it returns, inside the caller's `tf.tidy`. */
 export function elementScale(normalizer: Normalizer, part: AttributedPart): ElementScale {
   const { epsilon } = normalizer;
+  let matrix: tf.Tensor2D | undefined;
   return {
-    matrix: () => tf.reciprocal<tf.Tensor2D>(normalizer.secondMoments(part).sqrt().add(epsilon)),
+    // Made at most once, however many calls of the layer ask for it.
+    matrix: () => (matrix ??= tf.reciprocal(normalizer.secondMoments(part).sqrt().add(epsilon))),
     moments: kernelMoments(normalizer, part),
   };
 }
