@@ -13,6 +13,9 @@ export default tseslint.config(
       '@typescript-eslint/no-unsafe-enum-assignment': 'off',
       // Its `fitDataset` takes data sets by a class of its own that no data set is made by.
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
+      // What is slow to load is loaded when it is needed. A dynamic import would have to name a compiled file, and
+      // specs run from sources.
+      '@typescript-eslint/no-require-imports': ['error', { allow: ['^\\.'] }],
       '@typescript-eslint/restrict-template-expressions': [
         'error',
         { allowNumber: true, allowBoolean: true },

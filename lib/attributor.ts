@@ -1,18 +1,17 @@
 /** Answers which training examples made a model do what it did, from a run. */
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
-import { batchLoss, type Batch } from './compiled-model';
-import { AttentionHeadsError, ModelMismatchError, NoGradientError, UnknownLayerError } from './errors';
-import { GradientCollector, type GradientCollectorOptions } from './gradient-collector';
-import { StoredNormalizer } from './normalizers/normalizer';
-import type { ExampleRecord } from './run/example-records';
-import type { LayerRecord } from './run/run-manifest';
-import { digestWeights } from './run/model-files';
+import type * as tf from '@tensorflow/tfjs';
+import type { Batch } from './compiled-model';
+import { EmptyQueryError } from './errors';
+import { attributed, meanRow, nearest, type Aggregate } from './query/aggregate';
+import { epochScores } from './query/epoch-scores';
+import { layerScores } from './query/layer-scores';
+import type { QueryGradients } from './query/query-gradients';
+import { describeNeighbors, type Trace } from './query/trace';
 import { Run } from './run/run';
-import { runPaths } from './run/run-paths';
-import type { Neighbor, SearchOptions } from './search/gradient-index';
+import type { SearchOptions } from './search/gradient-index';
 import { openIndex, type OpenedIndex, type OpenIndexOptions } from './search/open-index';
-import type { Sighting } from './store/training-order';
+import { columnOffsets } from './store/format';
 
 export interface AttributorOptions extends Pick<OpenIndexOptions, 'engine'> {
   /** Which of the run's stores to search. Default: the accumulated one, or else the last epoch's. */
@@ -21,20 +20,19 @@ export interface AttributorOptions extends Pick<OpenIndexOptions, 'engine'> {
   readonly otherWeights?: boolean;
 }
 
-export type TraceOptions = Partial<SearchOptions>;
-
-/** A training example as an answer. */
-export interface TracedExample extends Neighbor {
-  /** When training saw it, in order; empty unless the run tracked the order. */
-  readonly seen: readonly Sighting[];
-  /** What the run was told of it. */
-  readonly record: ExampleRecord | undefined;
+export interface TraceOptions extends Partial<SearchOptions> {
+  /** Whether to tell of the lowest scores, too. Default: true. */
+  readonly lowest?: boolean;
+  /** How several queries are answered as one. Default: each has an answer of its own. */
+  readonly aggregate?: Aggregate;
+  /** Whether to tell of each hit what it scores in every epoch's store. Default: false. */
+  readonly epochs?: boolean;
 }
 
-/** Both ends of the ranking for one query. A positive score means: training on the example lowered the query's loss. */
-export interface Trace {
-  readonly highest: readonly TracedExample[];
-  readonly lowest: readonly TracedExample[];
+/** What one layer adds to a score. */
+export interface LayerScore {
+  readonly layer: string;
+  readonly score: number;
 }
 
 /**
@@ -44,6 +42,8 @@ export interface Trace {
  * await attributor.close();
  */
 export class Attributor {
+  private gradients: QueryGradients | undefined;
+
   private constructor(
     readonly run: Run,
     /** The name of the store that is searched. */
@@ -70,10 +70,16 @@ export class Attributor {
     return this.opened.reason;
   }
 
+  /** How many examples can be found: those whose row was written. */
+  get rows(): number {
+    return this.opened.index.rows;
+  }
+
   /**
    * The training examples with the highest and lowest influence on each example of a batch, under the model's own
-   * compiled loss, or on any scalar loss the caller computes from the model's output: a trace per example, or one.
-   * @throws ModelMismatchError, NoGradientError, KTooLargeError
+   * compiled loss, or on any scalar loss the caller computes from the model's output: a trace per example, or one for
+   * a loss or under `aggregate`. What the first query has to prepare is kept for the next until `close`.
+   * @throws EmptyQueryError, ModelMismatchError, NoGradientError, KTooLargeError, UnknownColumnError
    */
   async trace(
     model: tf.LayersModel,
@@ -83,23 +89,27 @@ export class Attributor {
     return this.search(await this.queryRows(model, query), options);
   }
 
-  /** The training examples nearest to and farthest from rows of the run's own layout, each [width]. @throws KTooLargeError, RowShapeError */
+  /**
+   * The training examples nearest to and farthest from rows of the run's own layout, each [width]: a trace per row, or
+   * one under `aggregate`. @throws EmptyQueryError, KTooLargeError, RowShapeError, UnknownColumnError
+   */
   async search(rows: readonly Float32Array[], options: TraceOptions = {}): Promise<Trace[]> {
-    const found = await this.opened.index.search(rows, { k: 10, ...options });
-    const ids = new Set(
-      found.flatMap(({ highest, lowest }) => [...highest, ...lowest].map(({ example }) => example)),
+    if (rows.length === 0) throw new EmptyQueryError('none');
+    const { aggregate, lowest = true, epochs = false, ...given } = options;
+    const searched = aggregate === 'mean' ? [meanRow(rows)] : rows;
+    const search = { k: 10, ...given };
+    const found = await this.opened.index.search(searched, search);
+    const asked =
+      aggregate === 'nearest'
+        ? [nearest(found, search.k)]
+        : found.map((neighbors, query) => attributed(neighbors, aggregate === undefined ? query : null));
+    return describeNeighbors(
+      this.run,
+      lowest ? asked : asked.map(({ highest }) => ({ highest, lowest: [] })),
+      epochs
+        ? (query, examples) => epochScores(this.run, searched[query ?? 0] as Float32Array, examples, search)
+        : undefined,
     );
-    const sightings = this.run.trainingOrder()?.sightings(ids);
-    const records = await this.run.exampleRecords(ids);
-    const describe = (neighbor: Neighbor): TracedExample => ({
-      ...neighbor,
-      seen: sightings?.get(neighbor.example) ?? [],
-      record: records.get(neighbor.example),
-    });
-    return found.map(({ highest, lowest }) => ({
-      highest: highest.map(describe),
-      lowest: lowest.map(describe),
-    }));
   }
 
   /** A training example's own row [width], to search with. @throws RowNotWrittenError, ExampleRangeError */
@@ -108,82 +118,35 @@ export class Attributor {
   }
 
   /**
-   * The gradients of queries, normalised and projected as the run's rows are, to search with or to compare with
-   * rows of its stores: [width] for each example of a batch, or one for a loss.
-   * @throws ModelMismatchError, NoGradientError
+   * What each layer, or part of one such as an attention head, adds to the score of `example` for the query `row`
+   * [width]: they sum to it. @throws RowNotWrittenError, ExampleRangeError
    */
-  async queryRows(model: tf.LayersModel, query: Batch | (() => tf.Scalar)): Promise<Float32Array[]> {
-    const normalizer = this.storedNormalizer();
-    const each = typeof query !== 'function';
-    // A batch's loss is the mean over its examples; any other loss is what it is.
-    const collector = this.collectorFor(model, { normalizer, lossReduction: each ? 'mean' : 'sum' });
-    try {
-      const { loss, gradients } = collector.run(each ? () => batchLoss(model, query) : query);
-      loss.dispose();
-      const batchSize = [...gradients.values()][0]?.shape[0];
-      if (batchSize === undefined) throw new NoGradientError('no attributed layer ran');
-      const rows = split(await collector.rows(gradients, batchSize), batchSize);
-      return each ? rows : [rows.reduce((sum, row) => sum.map((value, i) => value + (row[i] ?? NaN)))];
-    } finally {
-      collector.dispose();
-      normalizer?.close();
-    }
+  explain(row: Float32Array, example: number): LayerScore[] {
+    const { store } = this.opened;
+    const scores = layerScores(row, store.row(example), columnOffsets(store.layout));
+    return store.columns.map(({ layer }, i) => ({ layer, score: scores[i] ?? 0 }));
   }
 
-  close(): Promise<void> {
-    return this.opened.close();
+  /**
+   * The gradients of queries, normalized and projected as the run's rows are, to search with or to compare with
+   * rows of its stores: [width] for each example of a batch, or one for a loss.
+   * @throws EmptyQueryError, ModelMismatchError, NoGradientError
+   */
+  queryRows(model: tf.LayersModel, query: Batch | (() => tf.Scalar)): Promise<Float32Array[]> {
+    this.gradients ??= this.makeGradients();
+    return this.gradients.rows(model, query);
   }
 
-  private storedNormalizer(): StoredNormalizer | null {
-    if (this.run.manifest.normalizer === 'none') return null;
-    return StoredNormalizer.open(runPaths.normalizer(this.run.path));
+  /** Frees files, threads, and what is kept of models. */
+  async close(): Promise<void> {
+    this.gradients?.close();
+    this.gradients = undefined;
+    await this.opened.close();
   }
 
-  /** A collector over `model` as the run's, if the model is the run's. */
-  private collectorFor(
-    model: tf.LayersModel,
-    query: Pick<GradientCollectorOptions, 'normalizer' | 'lossReduction'>,
-  ): GradientCollector {
-    const { layers, projection, includeBias, attention } = this.run.manifest;
-    const expected = layers.map(describeLayer);
-    const paths = layers.map(({ path }) => path);
-    const options = { ...projection, ...query, includeBias, attention, layers: paths };
-    const collector = matchLayers(expected, () => new GradientCollector(model, options));
-    const found = collector.parts.map(describeLayer);
-    if (expected.join() !== found.join()) {
-      const missing = expected.filter((layer) => !found.includes(layer));
-      throw new ModelMismatchError('layers', missing.join(', '), found.join(', '));
-    }
-    this.checkWeights(model);
-    return collector;
+  private makeGradients(): QueryGradients {
+    // Nothing else here needs tfjs, which takes longer to load than many a search.
+    const { QueryGradients } = require('./query/query-gradients') as typeof import('./query/query-gradients');
+    return new QueryGradients(this.run, this.otherWeights);
   }
-
-  private checkWeights(model: tf.LayersModel): void {
-    const { weightsDigest } = this.run.manifest;
-    if (weightsDigest === null || this.otherWeights) return;
-    const digest = digestWeights(model);
-    if (digest !== weightsDigest) throw new ModelMismatchError('weights', weightsDigest, digest);
-  }
-}
-
-/** Runs `collect`; layers that the model does not have mean that it is not the run's. */
-function matchLayers(expected: readonly string[], collect: () => GradientCollector): GradientCollector {
-  try {
-    return collect();
-  } catch (cause) {
-    if (cause instanceof AttentionHeadsError) {
-      throw new ModelMismatchError('layers', expected.join(', '), `others: ${cause.message}`, { cause });
-    }
-    if (!(cause instanceof UnknownLayerError)) throw cause;
-    throw new ModelMismatchError('layers', expected.join(', '), cause.known.join(', '), { cause });
-  }
-}
-
-function describeLayer({ path, gradientShape }: Pick<LayerRecord, 'path' | 'gradientShape'>): string {
-  return `${path} [${gradientShape.join(', ')}]`;
-}
-
-function split(values: Float32Array, rows: number): Float32Array[] {
-  const width = values.length / rows;
-  return Array.from({ length: rows }, (_, i) => values.slice(i * width, (i + 1) * width));
 }

@@ -1,11 +1,5 @@
 /** The library's public API. Named re-exports only. */
-export {
-  Attributor,
-  type AttributorOptions,
-  type Trace,
-  type TracedExample,
-  type TraceOptions,
-} from './attributor';
+export { Attributor, type AttributorOptions, type LayerScore, type TraceOptions } from './attributor';
 export { loadBackend } from './backend';
 export type { AttributedLayer, AttributedPart, IncludeBias } from './capture/attributed-layers';
 export type { Coverage, LayerCoverage } from './capture/coverage';
@@ -36,6 +30,9 @@ export { sparseCrossEntropy } from './losses';
 export { AdamNormalizer } from './normalizers/adam';
 export type { Normalizer } from './normalizers/normalizer';
 export type { ProjectionOptions } from './projection';
+export type { Aggregate } from './query/aggregate';
+export type { EpochScore } from './query/epoch-scores';
+export type { Trace, TracedExample } from './query/trace';
 export type { ExampleRecord } from './run/example-records';
 export { Run } from './run/run';
 export type { RunManifest } from './run/run-manifest';

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { ArgumentsCamelCase, CommandModule } from 'yargs';
 import { Attributor } from '../lib/attributor';
 import { loadBackend } from '../lib/backend';
+import type { Trace } from '../lib/query/trace';
 import type { ExampleRecord } from '../lib/run/example-records';
 import { toDocument, type DocumentedQuestion } from './query/document';
 import { QueryInputError } from './query/errors';
@@ -105,7 +106,7 @@ async function answer(args: ArgumentsCamelCase<QueryArguments>): Promise<void> {
   try {
     const questions =
       args.input === undefined
-        ? await fromExamples(attributor, args.example ?? [])
+        ? fromExamples(attributor, args.example ?? [])
         : await fromInput(attributor, args.input, args.row);
     const options = { k, unitNorm, layers };
     const traces = await attributor.search(
@@ -114,7 +115,7 @@ async function answer(args: ArgumentsCamelCase<QueryArguments>): Promise<void> {
     );
     const answers = questions.map((question, i) => ({
       question,
-      trace: traces[i] ?? { highest: [], lowest: [] },
+      trace: traces[i] as Trace,
     }));
     if (json) {
       const queries = answers.map(({ question: { query, record }, trace }) => ({ query, record, ...trace }));
@@ -142,8 +143,8 @@ interface Question extends DocumentedQuestion {
 }
 
 /** Queries by rows of the store itself. @throws ExampleRangeError, RowNotWrittenError */
-async function fromExamples(attributor: Attributor, examples: readonly number[]): Promise<Question[]> {
-  const records = await attributor.run.exampleRecords(examples);
+function fromExamples(attributor: Attributor, examples: readonly number[]): Question[] {
+  const records = attributor.run.exampleRecords(examples);
   return examples.map((example) => ({
     query: { example },
     title: `Training example ${example}`,

@@ -14,6 +14,7 @@ it('exports these names and no others', () => {
      "CorruptStoreError",
      "DenseActivations",
      "DiskWriteError",
+     "EmptyQueryError",
      "ExampleIdsError",
      "ExampleRangeError",
      "FallbackError",

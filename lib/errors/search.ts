@@ -11,6 +11,13 @@ export class KTooLargeError extends BergsonError {
   }
 }
 
+/** Thrown when nothing is asked: no row to search with, or a batch of no examples. */
+export class EmptyQueryError extends BergsonError {
+  constructor(readonly found: string) {
+    super(`a query must have at least one example or row, found ${found}`);
+  }
+}
+
 /** Thrown when a layer is named that the store has no columns for. */
 export class UnknownColumnError extends BergsonError {
   constructor(

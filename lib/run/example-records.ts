@@ -1,8 +1,7 @@
 /** `examples.jsonl`: what people should see of each training example, one JSON object a line, in row order. */
 import fs from 'node:fs';
-import readline from 'node:readline';
-import { InvalidOptionError } from '../errors';
-import { guardWrite } from '../store/disk';
+import { CorruptRecordError, InvalidOptionError } from '../errors';
+import { guardWrite, readFully } from '../store/disk';
 
 /** What to show of an example: its label, its text, or anything else that is JSON. */
 export interface ExampleRecord {
@@ -39,19 +38,79 @@ export function writeExamples(file: string, records: Iterable<ExampleRecord>, co
   return written;
 }
 
-/** The records of the named examples. Reads the file once, by lines. */
-export async function readExamples(
-  file: string,
-  examples: ReadonlySet<number>,
-): Promise<Map<number, ExampleRecord>> {
-  const found = new Map<number, ExampleRecord>();
-  const lines = readline.createInterface({ input: fs.createReadStream(file), crlfDelay: Infinity });
-  let example = 0;
-  for await (const line of lines) {
-    if (examples.has(example)) found.set(example, JSON.parse(line) as ExampleRecord);
-    example++;
-    if (found.size === examples.size) break;
+/** Reads records by example, of which there may be many more than memory holds. */
+export class ExampleRecords {
+  private constructor(
+    private readonly file: string,
+    /** Where each `STRIDE`-th line starts. */
+    private readonly starts: readonly number[],
+    private readonly size: number,
+  ) {}
+
+  /** Passes over `file` once, to know where its lines are. */
+  static open(file: string): ExampleRecords {
+    const starts: number[] = [];
+    let line = 0;
+    let start = 0;
+    for (const { chunk, position } of chunksOf(file)) {
+      for (let from = 0; ;) {
+        if (line % STRIDE === 0 && starts.length === line / STRIDE) starts.push(start);
+        const end = chunk.indexOf(NEWLINE, from);
+        if (end < 0) break;
+        line++;
+        from = end + 1;
+        start = position + from;
+      }
+    }
+    return new ExampleRecords(file, starts, fs.statSync(file).size);
   }
-  lines.close();
-  return found;
+
+  /** The records of those of `examples` that have one. @throws CorruptRecordError */
+  read(examples: Iterable<number>): Map<number, ExampleRecord> {
+    const found = new Map<number, ExampleRecord>();
+    const descriptor = fs.openSync(this.file, 'r');
+    try {
+      for (const example of examples) {
+        const group = Math.floor(example / STRIDE);
+        const [start, end] = [this.starts[group], this.starts[group + 1] ?? this.size];
+        if (start === undefined) continue;
+        const bytes = Buffer.alloc(end - start);
+        readFully(descriptor, bytes, start);
+        const line = bytes.toString('utf8').split('\n')[example % STRIDE];
+        if (line !== undefined && line !== '') found.set(example, this.parse(line, example));
+      }
+    } finally {
+      fs.closeSync(descriptor);
+    }
+    return found;
+  }
+
+  private parse(line: string, example: number): ExampleRecord {
+    try {
+      return JSON.parse(line) as ExampleRecord;
+    } catch (cause) {
+      const found = `${line.length} characters that are not`;
+      throw new CorruptRecordError(this.file, `line ${example + 1}`, 'JSON', found, { cause });
+    }
+  }
+}
+
+/** Lines read together: one start for so many is little to keep, and they are quickly looked through. */
+const STRIDE = 32;
+const NEWLINE = 10;
+const CHUNK_BYTES = 1 << 20;
+
+function* chunksOf(file: string): Generator<{ chunk: Buffer; position: number }, void, undefined> {
+  const descriptor = fs.openSync(file, 'r');
+  try {
+    const buffer = Buffer.alloc(CHUNK_BYTES);
+    for (let position = 0; ;) {
+      const count = readFully(descriptor, buffer, position);
+      if (count === 0) return;
+      yield { chunk: buffer.subarray(0, count), position };
+      position += count;
+    }
+  } finally {
+    fs.closeSync(descriptor);
+  }
 }

@@ -17,3 +17,9 @@ export const runPaths = {
 export function epochStore(epoch: number): string {
   return `epoch_${epoch}`;
 }
+
+/** The epoch whose store has this name; undefined for a store that is of no one epoch. */
+export function epochOfStore(name: string): number | undefined {
+  const epoch = /^epoch_(\d+)$/.exec(name)?.[1];
+  return epoch === undefined ? undefined : Number(epoch);
+}

@@ -2,11 +2,14 @@
 import fs from 'node:fs';
 import { RunNotFoundError, UnknownStoreError } from '../errors';
 import { TrainingOrderReader } from '../store/training-order';
-import { readExamples, type ExampleRecord } from './example-records';
+import { ExampleRecords, type ExampleRecord } from './example-records';
 import { readRunManifest, type RunManifest } from './run-manifest';
 import { ACCUMULATED, runPaths } from './run-paths';
 
 export class Run {
+  private records: ExampleRecords | undefined;
+  private order: TrainingOrderReader | undefined;
+
   private constructor(
     readonly path: string,
     readonly manifest: RunManifest,
@@ -45,14 +48,20 @@ export class Run {
 
   /** When training saw which examples; undefined unless the run tracked it. @throws CorruptRecordError */
   trainingOrder(): TrainingOrderReader | undefined {
+    if (this.order !== undefined) return this.order;
     const file = runPaths.trainingOrder(this.path);
-    return fs.existsSync(file) ? TrainingOrderReader.open(file) : undefined;
+    const order = fs.existsSync(file) ? TrainingOrderReader.open(file) : undefined;
+    // Opening checks all of the log, which is final only when the run is.
+    if (this.manifest.state === 'complete') this.order = order;
+    return order;
   }
 
   /** What the run was told of these examples, by id; without any that it was told nothing of. */
-  async exampleRecords(examples: Iterable<number>): Promise<Map<number, ExampleRecord>> {
+  exampleRecords(examples: Iterable<number>): Map<number, ExampleRecord> {
     const file = runPaths.examples(this.path);
-    return fs.existsSync(file) ? readExamples(file, new Set(examples)) : new Map();
+    if (this.records === undefined && !fs.existsSync(file)) return new Map();
+    this.records ??= ExampleRecords.open(file);
+    return this.records.read(examples);
   }
 }
 

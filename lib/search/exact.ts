@@ -81,7 +81,7 @@ function columnRanges(store: GradientStoreReader, layers?: readonly string[]): C
  * Positions among the store's of `layers`, each with its parts such as heads, ascending and each once, so that their
  * order cannot matter.
  */
-function layerNumbers(store: GradientStoreReader, layers: readonly string[]): number[] {
+export function layerNumbers(store: GradientStoreReader, layers: readonly string[]): number[] {
   const names = store.columns.map(({ layer }) => layer);
   const numbers = layers.flatMap((layer) => {
     const found = names.flatMap((name, i) => (name === layer || name.startsWith(`${layer}.`) ? [i] : []));

@@ -1,6 +1,6 @@
 /** Prints what the demo finds. */
 import Table from 'cli-table3';
-import type { Trace, TracedExample } from '../../lib/attributor';
+import type { Trace, TracedExample } from '../../lib/query/trace';
 import { cell, formatBytes, formatScore, paragraph, sideBySide, type Cell } from '../terminal/layout';
 import { drawPicture, toPicture } from '../terminal/picture';
 import { areaUnderCurve, shareFound } from './detection';

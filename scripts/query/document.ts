@@ -1,6 +1,7 @@
 /** What `bergson query --json` prints: one JSON document. */
-import type { Attributor, Trace, TraceOptions } from '../../lib/attributor';
+import type { Attributor, TraceOptions } from '../../lib/attributor';
 import type { Coverage } from '../../lib/capture/coverage';
+import type { Trace } from '../../lib/query/trace';
 import type { ExampleRecord } from '../../lib/run/example-records';
 
 export interface QueryDocument {

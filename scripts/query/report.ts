@@ -1,6 +1,7 @@
 /** Prints traces for people. */
 import Table from 'cli-table3';
-import type { Attributor, Trace, TracedExample } from '../../lib/attributor';
+import type { Attributor } from '../../lib/attributor';
+import type { Trace, TracedExample } from '../../lib/query/trace';
 import type { ExampleRecord } from '../../lib/run/example-records';
 import type { Sighting } from '../../lib/store/training-order';
 import { cell, formatScore, paragraph, sideBySide, truncate, type Cell } from '../terminal/layout';

@@ -1,0 +1,51 @@
+/** Answers several queries as one. */
+import type { Neighbor, Neighbors } from '../search/gradient-index';
+
+/**
+ * `mean`: an example's score is its mean over the queries. `nearest`: it is that of the query it helps most or, among
+ * the lowest, of the query it opposes most.
+ */
+export type Aggregate = 'mean' | 'nearest';
+
+/** A neighbor, and which of the queries scored it; null where all did. */
+export interface QueriedNeighbor extends Neighbor {
+  readonly query: number | null;
+}
+
+export interface QueriedNeighbors {
+  readonly highest: readonly QueriedNeighbor[];
+  readonly lowest: readonly QueriedNeighbor[];
+}
+
+/** The mean of `rows`, each [width]: a query's score being linear in its row, it scores by the mean of their scores. */
+export function meanRow(rows: readonly Float32Array[]): Float32Array {
+  const mean = new Float64Array(rows[0]?.length ?? 0);
+  for (const row of rows) row.forEach((value, i) => (mean[i] = (mean[i] ?? 0) + value / rows.length));
+  return Float32Array.from(mean);
+}
+
+/** Says of each query's neighbors which query that is; null for one that stands for all. */
+export function attributed({ highest, lowest }: Neighbors, query: number | null): QueriedNeighbors {
+  const withQuery = (neighbor: Neighbor) => ({ ...neighbor, query });
+  return { highest: highest.map(withQuery), lowest: lowest.map(withQuery) };
+}
+
+/**
+ * The `k` nearest to any of the queries, of which `found` has the `k` nearest each: whatever is among the former is
+ * among those of the query nearest to it. Of equal scores the lower example id comes first, then the lower query.
+ */
+export function nearest(found: readonly Neighbors[], k: number): QueriedNeighbors {
+  const end = (name: keyof Neighbors, sign: 1 | -1): QueriedNeighbor[] => {
+    const best = new Map<number, QueriedNeighbor>();
+    found.forEach((neighbors, query) => {
+      for (const neighbor of neighbors[name]) {
+        const known = best.get(neighbor.example);
+        if (known === undefined || sign * (neighbor.score - known.score) > 0) {
+          best.set(neighbor.example, { ...neighbor, query });
+        }
+      }
+    });
+    return [...best.values()].sort((a, b) => sign * (b.score - a.score) || a.example - b.example).slice(0, k);
+  };
+  return { highest: end('highest', 1), lowest: end('lowest', -1) };
+}
