@@ -33,9 +33,16 @@ export type { ProjectionOptions } from './projection';
 export type { Aggregate } from './query/aggregate';
 export type { EpochScore } from './query/epoch-scores';
 export type { Trace, TracedExample } from './query/trace';
+export {
+  collectGradients,
+  type CollectedBatch,
+  type CollectedRun,
+  type CollectGradientsOptions,
+} from './run/collect-gradients';
 export type { ExampleRecord } from './run/example-records';
+export type { LossBatch } from './run/loss-batch';
 export { Run } from './run/run';
-export type { RunManifest } from './run/run-manifest';
+export type { FailedExample, FrozenPass, ModelReference, RunManifest } from './run/run-manifest';
 export type { RunOptions } from './run/run-recorder';
 export { TrainingRecorder, type TrainingRecorderOptions } from './run/training-recorder';
 export { GradientStoreReader } from './store/reader';

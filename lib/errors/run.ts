@@ -45,3 +45,32 @@ export class ModelMismatchError extends BergsonError {
     );
   }
 }
+
+/** Thrown when a call that would go on with a run asks for something else than the run was begun with. */
+export class RunMismatchError extends BergsonError {
+  constructor(
+    readonly path: string,
+    readonly what: string,
+    readonly expected: string,
+    readonly found: string,
+  ) {
+    super(
+      `${path} was begun with ${what} ${expected}, and is now asked for ${found}; ` +
+        'pass the same again to go on, or another path to begin anew',
+    );
+  }
+}
+
+/** Thrown when there is not one example to collect the gradient of. */
+export class NoExamplesError extends BergsonError {
+  constructor(readonly reason: string) {
+    super(`there are no examples: ${reason}; pass a data set that holds at least one`);
+  }
+}
+
+/** Thrown when a pass over a frozen model meets an example a second time. */
+export class RepeatedExampleError extends BergsonError {
+  constructor(readonly example: number) {
+    super(`example ${example} came twice in one pass; give every example an id, and each id to one example`);
+  }
+}

@@ -24,6 +24,11 @@ export async function saveModel(model: tf.LayersModel, directory: string): Promi
   );
 }
 
+/** Whether `directory` holds a model that was saved to its end. */
+export function hasModel(directory: string): boolean {
+  return fs.existsSync(path.join(directory, TOPOLOGY));
+}
+
 /** Loads what `saveModel` saved. Custom layer classes must be registered with tfjs first. */
 export function loadModel(directory: string): Promise<tf.LayersModel> {
   const topology = JSON.parse(fs.readFileSync(path.join(directory, TOPOLOGY), 'utf8')) as tf.io.ModelJSON;

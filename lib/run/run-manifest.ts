@@ -8,6 +8,9 @@ import type { RowDtype } from '../store/format';
 import { CorruptRecordError } from '../errors';
 import { isMap, readRecord, writeRecord } from '../store/record-file';
 
+/** The file's name. */
+export const RUN_MANIFEST = 'run.msgpack';
+
 const RECORD = { kind: 'tfjs-bergson run', version: 1 };
 
 /** A layer as the run attributes it, or one part of a layer that has several gradient matrices. */
@@ -26,6 +29,30 @@ export interface EpochRecord {
   readonly steps: number;
   /** Rows its store holds; short of the run's examples only if training stopped inside the epoch. */
   readonly rows: number;
+}
+
+/** How a run went over a model that does not change. */
+export interface FrozenPass {
+  /** How the loss of an example combines those of its tokens; null where the caller computes it. */
+  readonly lossReduction: 'sum' | 'mean' | null;
+  /** Where the model lies that the run has no copy of; null where it does. */
+  readonly model: ModelReference | null;
+}
+
+/** A model outside the run. */
+export interface ModelReference {
+  /** Its directory, absolute. */
+  readonly path: string;
+  /** The tokenizer's file or directory, absolute; null where there is none. */
+  readonly tokenizer: string | null;
+  /** What kind of model it is, such as `gpt2`; null where it is not known. */
+  readonly architecture: string | null;
+}
+
+/** An example that has no row, and why. */
+export interface FailedExample {
+  readonly example: number;
+  readonly reason: string;
 }
 
 /** What a run is of: fixed before its first step. */
@@ -50,15 +77,19 @@ export interface RunDescription {
   readonly optimizer: string | null;
   /** Names of the model's losses, in the order of its outputs; null for a loss that has none. */
   readonly losses: readonly (string | null)[];
+  /** How a frozen model was gone through; null for a run of training. */
+  readonly frozen: FrozenPass | null;
 }
 
 export interface RunManifest extends RunDescription {
-  /** `'training'` until the last file is in place; found so later, it means that the process ended early. */
-  readonly state: 'training' | 'complete';
+  /** `'complete'` once the last file is in place; otherwise later, it means that the process ended early. */
+  readonly state: 'training' | 'collecting' | 'complete';
   /** Finished epochs, in order. */
   readonly epochs: readonly EpochRecord[];
-  /** sha256 of the model's weights when training ended; null before. */
+  /** sha256 of the model's weights when training ended, null before; of a frozen model's from the start. */
   readonly weightsDigest: string | null;
+  /** Examples of a frozen pass that have no row although it came to them. */
+  readonly failed: readonly FailedExample[];
 }
 
 /** Throws DiskWriteError. */
@@ -77,5 +108,5 @@ export function readRunManifest(directory: string): RunManifest {
 }
 
 function manifestFile(directory: string): string {
-  return path.join(directory, 'run.msgpack');
+  return path.join(directory, RUN_MANIFEST);
 }

@@ -4,6 +4,9 @@ import path from 'node:path';
 /** The store that `accumulate` sums into. */
 export const ACCUMULATED = 'accumulated';
 
+/** The store of a pass over a frozen model. */
+export const STATIC = 'static';
+
 export const runPaths = {
   store: (run: string, name: string) => path.join(run, 'train', name),
   stores: (run: string) => path.join(run, 'train'),

@@ -1,19 +1,18 @@
 /** Turns training steps into a run: the collector on one side, the run's writer on the other. */
-import * as tf from '@tensorflow/tfjs';
-import { lossNames } from '../compiled-model';
-import { HnswUnavailableError, NoGradientError, OptimizerStateError } from '../errors';
+import type * as tf from '@tensorflow/tfjs';
+import { NoGradientError, OptimizerStateError } from '../errors';
 import { GradientCollector, type Captured, type GradientCollectorOptions } from '../gradient-collector';
 import { AdamNormalizer } from '../normalizers/adam';
 import { saveNormalizer } from '../normalizers/normalizer';
-import { buildIndex } from '../search/open-index';
+import { buildIndexIfPossible } from '../search/open-index';
 import type { RowDtype } from '../store/format';
 import { writeExamples, type ExampleRecord } from './example-records';
+import { describeModel } from './describe-model';
 import { digestWeights, saveModel } from './model-files';
 import { Run } from './run';
 import { runPaths } from './run-paths';
 import type { RunDescription } from './run-manifest';
 import { RunWriter } from './run-writer';
-import { VERSION } from '../version';
 
 export interface RunOptions extends Pick<
   GradientCollectorOptions,
@@ -145,39 +144,16 @@ function describeRun(
   model: tf.LayersModel,
   options: RunOptions & TrainingOptions,
   optimizer: tf.Optimizer | undefined,
-  { layers, coverage, projection, includeBias, attention }: GradientCollector,
+  collector: GradientCollector,
 ): RunDescription {
   return {
-    created: new Date().toISOString(),
-    versions: { 'tfjs-bergson': VERSION, tfjs: tf.version.tfjs, node: process.version },
-    backend: tf.getBackend(),
+    ...describeModel(model, collector),
     examples: options.exampleCount ?? null,
-    layers: layers.flatMap(({ layer, parts, fallback }) =>
-      parts.map(({ path, gradientShape }) => ({
-        path,
-        className: layer.getClassName(),
-        gradientShape,
-        fallback,
-      })),
-    ),
-    coverage,
-    projection,
-    includeBias,
-    attention,
     dtype: options.dtype ?? 'float32',
     normalizer: options.useOptimizerState === true ? 'adam' : 'none',
     accumulate: options.accumulate ?? false,
     trackOrder: options.trackOrder ?? false,
     optimizer: optimizer?.getClassName() ?? null,
-    losses: lossNames(model),
+    frozen: null,
   };
-}
-
-/** Search is exact where hnswlib-node cannot be loaded, and says so when asked. */
-async function buildIndexIfPossible(directory: string, onProgress?: (rows: number) => void): Promise<void> {
-  try {
-    await buildIndex(directory, { onProgress });
-  } catch (error) {
-    if (!(error instanceof HnswUnavailableError)) throw error;
-  }
 }

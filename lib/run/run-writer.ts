@@ -147,6 +147,7 @@ export class RunWriter {
       state,
       epochs: this.epochs,
       weightsDigest,
+      failed: [],
     });
   }
 }

@@ -4,7 +4,7 @@ import { RunNotFoundError, UnknownStoreError } from '../errors';
 import { TrainingOrderReader } from '../store/training-order';
 import { ExampleRecords, type ExampleRecord } from './example-records';
 import { readRunManifest, type RunManifest } from './run-manifest';
-import { ACCUMULATED, runPaths } from './run-paths';
+import { ACCUMULATED, STATIC, runPaths } from './run-paths';
 
 export class Run {
   private records: ExampleRecords | undefined;
@@ -13,7 +13,7 @@ export class Run {
   private constructor(
     readonly path: string,
     readonly manifest: RunManifest,
-    /** Names of the gradient stores it holds, epochs in order and the accumulated one first. */
+    /** Names of the gradient stores it holds, epochs in order and the accumulated one first; or that of a frozen model. */
     readonly stores: readonly string[],
   ) {}
 
@@ -32,13 +32,14 @@ export class Run {
 
   /** One sentence: whether the run was finished, and what it holds. */
   describe(): string {
-    const { state, epochs, examples } = this.manifest;
+    const { state, epochs, examples, frozen } = this.manifest;
+    if (frozen !== null) return describeFrozen(this.manifest);
     const held = `${epochs.length} finished epoch${epochs.length === 1 ? '' : 's'} over ${examples ?? 'an unknown number of'} examples`;
     if (state === 'complete') return `a complete run of ${held}`;
     return `an unfinished run: training ended early or is still going; it holds ${held}, and ${this.stores.length} gradient stores`;
   }
 
-  /** The store's directory; by default the accumulated one, or else the last epoch's. @throws UnknownStoreError */
+  /** The store's directory; by default the accumulated one, the last epoch's, or the only one. @throws UnknownStoreError */
   storeDirectory(name = this.stores[0] === ACCUMULATED ? ACCUMULATED : this.stores.at(-1)): string {
     if (name === undefined || !this.stores.includes(name)) {
       throw new UnknownStoreError(this.path, name, this.stores);
@@ -65,10 +66,18 @@ export class Run {
   }
 }
 
+function describeFrozen({ state, examples, failed }: RunManifest): string {
+  const of = `one frozen model over ${examples ?? 'an unknown number of'} examples`;
+  const without = failed.length === 0 ? '' : `, of which ${failed.length} failed and have no row`;
+  if (state === 'complete') return `a complete run of ${of}${without}`;
+  return `an unfinished run of ${of}: it ended early or is still going; the same call goes on with it`;
+}
+
 function findStores(run: string): string[] {
   const names = fs.existsSync(runPaths.stores(run)) ? fs.readdirSync(runPaths.stores(run)) : [];
   const epochs = names.filter((name) => /^epoch_\d+$/.test(name));
   const number = (name: string) => Number(name.slice('epoch_'.length));
   const accumulated = names.includes(ACCUMULATED) ? [ACCUMULATED] : [];
-  return [...accumulated, ...epochs.sort((a, b) => number(a) - number(b))];
+  const frozen = names.includes(STATIC) ? [STATIC] : [];
+  return [...frozen, ...accumulated, ...epochs.sort((a, b) => number(a) - number(b))];
 }

@@ -1,5 +1,5 @@
 /** Chooses the engine for a store, and says which and why. */
-import { BergsonError } from '../errors';
+import { BergsonError, HnswUnavailableError } from '../errors';
 import { GradientStoreReader } from '../store/reader';
 import { RecallTest, type CertificateOptions } from './certificate';
 import { ExactIndex } from './exact';
@@ -102,5 +102,17 @@ export async function buildIndex(
     }
   } finally {
     store.close();
+  }
+}
+
+/** The same where hnswlib-node can be loaded; elsewhere nothing, since search is then exact, and says so when asked. */
+export async function buildIndexIfPossible(
+  storeDirectory: string,
+  onProgress?: (rows: number) => void,
+): Promise<void> {
+  try {
+    await buildIndex(storeDirectory, { onProgress });
+  } catch (error) {
+    if (!(error instanceof HnswUnavailableError)) throw error;
   }
 }

@@ -1,13 +1,21 @@
 /** Writes a gradient store row by row, in any order, so that a kill at any byte leaves a readable store. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { ClosedError, DiskWriteError, ExampleRangeError, RowShapeError, StoreExistsError } from '../errors';
+import {
+  ClosedError,
+  CorruptStoreError,
+  DiskWriteError,
+  ExampleRangeError,
+  RowShapeError,
+  StoreExistsError,
+} from '../errors';
 import { guardWrite, writeFileAtomic, writeFully } from './disk';
 import {
   STORE_FILES,
   checkLayout,
   encodeInfo,
   gradientBytes,
+  parseInfo,
   rowBytes,
   rowWidth,
   type StoreLayout,
@@ -67,6 +75,42 @@ export class GradientStoreWriter {
       fs.closeSync(written);
       throw error;
     }
+  }
+
+  /**
+   * Goes on with the store that a killed writer of `layout` left in `directory`: rows that are written stay. It may
+   * have more rows than `layout` says, if its writer made room. Throws {@link CorruptStoreError}, InvalidLayoutError,
+   * DiskWriteError, or the file system's own error when there is no store.
+   */
+  static resume(directory: string, layout: StoreLayout): GradientStoreWriter {
+    const at = (name: string) => path.join(directory, name);
+    const found = parseInfo(fs.readFileSync(at(STORE_FILES.info), 'utf8'), at(STORE_FILES.info));
+    const sameRows = encodeInfo({ ...layout, rows: found.rows });
+    if (encodeInfo(found) !== sameRows)
+      throw new CorruptStoreError(at(STORE_FILES.info), 'layout', sameRows, encodeInfo(found));
+    const sizes = [STORE_FILES.written, STORE_FILES.gradients].map(
+      (name) => fs.statSync(at(name), { throwIfNoEntry: false })?.size ?? 0,
+    );
+    const flags = sizes[0] === 0 ? new Uint8Array() : fs.readFileSync(at(STORE_FILES.written));
+    const bytes = gradientBytes(found);
+    if ((sizes[0] ?? 0) < found.rows || (sizes[1] ?? 0) < bytes) {
+      // Files are full size before the first row is written: a kill came before that.
+      if (!flags.includes(1)) return GradientStoreWriter.create(directory, layout, { overwrite: true });
+      throw new CorruptStoreError(at(STORE_FILES.gradients), 'bytes', bytes, sizes[1] ?? 0);
+    }
+    const [gradients, written] = guardWrite<[number, number]>(directory, 0, () => [
+      fs.openSync(at(STORE_FILES.gradients), 'r+'),
+      fs.openSync(at(STORE_FILES.written), 'r+'),
+    ]);
+    const writer = new GradientStoreWriter(directory, found, gradients, written);
+    writer.flags.set(flags.subarray(0, found.rows));
+    writer.rowsWritten = writer.flags.reduce((sum, flag) => sum + flag, 0);
+    return writer;
+  }
+
+  /** Whether row `example` is written. */
+  isWritten(example: number): boolean {
+    return this.flags[example] === 1;
   }
 
   /**

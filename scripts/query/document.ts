@@ -3,11 +3,12 @@ import type { Attributor, TraceOptions } from '../../lib/attributor';
 import type { Coverage } from '../../lib/capture/coverage';
 import type { Trace } from '../../lib/query/trace';
 import type { ExampleRecord } from '../../lib/run/example-records';
+import type { RunManifest } from '../../lib/run/run-manifest';
 
 export interface QueryDocument {
   readonly run: {
     readonly path: string;
-    readonly state: 'training' | 'complete';
+    readonly state: RunManifest['state'];
     readonly examples: number | null;
     readonly coverage: Pick<Coverage, 'attributed' | 'trained'>;
   };

@@ -395,6 +395,60 @@ describe('an interrupted store', () => {
   });
 });
 
+describe('going on with a store', () => {
+  test('keeps its rows, and ends with the bytes of a store that was written at once', async () => {
+    const [whole, parted] = [newDirectory(), newDirectory()];
+    await writeStore(
+      whole,
+      layoutOf(4),
+      [0, 1, 2, 3].map((example) => markedRow(example, WIDTH)),
+    );
+    const first = GradientStoreWriter.create(parted, layoutOf(4));
+    first.write(Int32Array.of(2, 0), markedRows([2, 0], WIDTH));
+    first.abort();
+    const second = GradientStoreWriter.resume(parted, layoutOf(4));
+    expect([0, 1, 2, 3].map((example) => second.isWritten(example))).toEqual([true, false, true, false]);
+    expect(second).toMatchObject({ rowsWritten: 2, rewritten: 0 });
+    second.write(Int32Array.of(1, 3), markedRows([1, 3], WIDTH));
+    await second.close();
+    for (const name of fs.readdirSync(whole)) {
+      expect(fs.readFileSync(path.join(parted, name))).toEqual(fs.readFileSync(path.join(whole, name)));
+    }
+  });
+
+  test.each(['written.bin', 'gradients.bin'])('begins anew where a kill came before %s', (name) => {
+    const writer = GradientStoreWriter.create(newDirectory(), layoutOf(4));
+    writer.abort();
+    fs.truncateSync(path.join(writer.directory, name), 0);
+    const again = GradientStoreWriter.resume(writer.directory, layoutOf(4));
+    again.write(Int32Array.of(3), markedRow(3, WIDTH));
+    again.abort();
+    const reader = GradientStoreReader.open(writer.directory);
+    expect(reader).toMatchObject({ rows: 4, rowsWritten: 1 });
+    reader.close();
+  });
+
+  test('keeps the room that its writer made', () => {
+    const writer = GradientStoreWriter.create(newDirectory(), layoutOf(2));
+    writer.resize(8);
+    writer.write(Int32Array.of(7), markedRow(7, WIDTH));
+    writer.abort();
+    const again = GradientStoreWriter.resume(writer.directory, layoutOf(2));
+    expect(again).toMatchObject({ rowsWritten: 1, layout: { rows: 8 } });
+    again.abort();
+  });
+
+  test('refuses one of other columns, and one whose rows are cut off', () => {
+    const writer = GradientStoreWriter.create(newDirectory(), layoutOf(4));
+    writer.write(Int32Array.of(3), markedRow(3, WIDTH));
+    writer.abort();
+    const other = { ...layoutOf(4), columns: [{ layer: 'conv', width: WIDTH }] };
+    expect(() => GradientStoreWriter.resume(writer.directory, other)).toThrow(/layout/);
+    fs.truncateSync(path.join(writer.directory, 'gradients.bin'), 4 * WIDTH);
+    expect(() => GradientStoreWriter.resume(writer.directory, layoutOf(4))).toThrow(errors.CorruptStoreError);
+  });
+});
+
 test('a Bergson index opens as foreign, with all of its rows', async () => {
   const directory = newDirectory();
   fs.mkdirSync(directory);
