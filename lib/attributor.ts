@@ -12,6 +12,7 @@ import { Run } from './run/run';
 import type { SearchOptions } from './search/gradient-index';
 import { openIndex, type OpenedIndex, type OpenIndexOptions } from './search/open-index';
 import { columnOffsets } from './store/format';
+import type { Verification, VerifyOptions } from './verification/verify';
 
 export interface AttributorOptions extends Pick<OpenIndexOptions, 'engine'> {
   /** Which of the run's stores to search. Default: the accumulated one, or else the last epoch's. */
@@ -135,6 +136,22 @@ export class Attributor {
   queryRows(model: tf.LayersModel, query: Batch | (() => tf.Scalar)): Promise<Float32Array[]> {
     this.gradients ??= this.makeGradients();
     return this.gradients.rows(model, query);
+  }
+
+  /**
+   * Unlearns examples one at a time, by one gradient-ascent step on each, and compares what the query's loss rises by
+   * with what exact gradients predict and with the scores of the run's rows. Weights are put back to the bit.
+   *
+   * @param query A batch, of which the mean loss is meant, or any scalar loss computed from the model's output.
+   * @throws ModelMismatchError, InvalidOptionError, NoGradientError, RowNotWrittenError, ExampleRangeError
+   */
+  verify(
+    model: tf.LayersModel,
+    query: Batch | (() => tf.Scalar),
+    options: VerifyOptions,
+  ): Promise<Verification> {
+    this.gradients ??= this.makeGradients();
+    return this.gradients.verify(model, query, options, this.opened.store);
   }
 
   /** Frees files, threads, and what is kept of models. */

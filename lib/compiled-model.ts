@@ -33,6 +33,13 @@ export function batchLoss(model: tf.LayersModel, { xs, ys }: Batch): tf.Scalar {
   });
 }
 
+/** One example of a batch, as a batch of one. The caller disposes its tensors. */
+export function exampleOf({ xs, ys }: Batch, example: number): Batch {
+  const slice = (tensors: tf.Tensor | tf.Tensor[]) =>
+    Array.isArray(tensors) ? tensors.map((tensor) => tensor.slice(example, 1)) : tensors.slice(example, 1);
+  return { xs: slice(xs), ys: slice(ys) };
+}
+
 /** The names of a model's losses in the order of its outputs; null for one given as a function. */
 export function lossNames({ loss, outputNames }: tf.LayersModel): (string | null)[] {
   return outputNames.map((output, i) => {

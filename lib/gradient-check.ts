@@ -1,7 +1,7 @@
 /** Finite differences and batches of one, against the gradients that are collected: a check that users can run. */
 import * as tf from '@tensorflow/tfjs';
 import type { AttributedPart } from './capture/attributed-layers';
-import { batchLoss, type Batch } from './compiled-model';
+import { batchLoss, exampleOf, type Batch } from './compiled-model';
 import { differenceError } from './finite-differences';
 import { GradientCollector, type GradientCollectorOptions } from './gradient-collector';
 
@@ -64,7 +64,7 @@ export function checkGradients(
     const batchSize = [...gradients.values()][0]?.shape[0] ?? 0;
     const checked = Array.from({ length: Math.min(examples, batchSize) }, (_, i) => i);
     const alone = checked.map((example) =>
-      partGradients(collector.parts, () => loss(sliceBatch(batch, example))),
+      partGradients(collector.parts, () => loss(exampleOf(batch, example))),
     );
     const value = () => tf.tidy(() => loss(batch).dataSync()[0] ?? NaN);
     const checks = collector.parts.map((part, i) => {
@@ -101,12 +101,6 @@ function partGradients(parts: readonly AttributedPart[], loss: () => tf.Scalar):
       return part.asMatrix(own).dataSync<'float32'>().slice();
     });
   });
-}
-
-function sliceBatch({ xs, ys }: Batch, example: number): Batch {
-  const slice = (tensors: tf.Tensor | tf.Tensor[]) =>
-    Array.isArray(tensors) ? tensors.map((tensor) => tensor.slice(example, 1)) : tensors.slice(example, 1);
-  return { xs: slice(xs), ys: slice(ys) };
 }
 
 /** The largest difference, relative to the largest element expected. */

@@ -45,5 +45,6 @@ export { Run } from './run/run';
 export type { FailedExample, FrozenPass, ModelReference, RunManifest } from './run/run-manifest';
 export type { RunOptions } from './run/run-recorder';
 export { TrainingRecorder, type TrainingRecorderOptions } from './run/training-recorder';
+export type { Agreement, Verification, VerifiedExample, VerifyOptions } from './verification/verify';
 export { GradientStoreReader } from './store/reader';
 export { TrainingOrderReader, type Sighting } from './store/training-order';

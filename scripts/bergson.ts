@@ -6,6 +6,7 @@ import { BergsonError } from '../lib/errors';
 import { indexCommand } from './commands/build-index';
 import { doctorCommand } from './commands/doctor';
 import { setupCommand } from './commands/setup';
+import { verifyCommand } from './commands/verify';
 import { queryCommand } from './query';
 
 const FAILURE = 1;
@@ -20,6 +21,7 @@ async function main(): Promise<void> {
     .usage('$0 <command>\n\nFinds which training examples taught a TensorFlow.js model what it just did.')
     .command(queryCommand)
     .command(indexCommand)
+    .command(verifyCommand)
     .command(setupCommand)
     .command(doctorCommand)
     .demandCommand(1, 1, 'Which command?', 'One command at a time.')

@@ -12,7 +12,7 @@ import { flipLabels, type FlippedLabels } from './demo/flipped-labels';
 import { opposingInfluence, selfInfluence } from './demo/influence';
 import { buildNetwork } from './demo/network';
 import { measureOverhead } from './demo/overhead';
-import { recordsOf, writeQueries } from './demo/records';
+import { recordsOf, writeDigits } from './demo/records';
 import { describeAnswer, describeDetection, describeDiskUse, describeOverhead, heading } from './demo/report';
 import { seededUniform } from './demo/seeded';
 import { accuracy, chooseDigits, readDigits } from './demo/test-digits';
@@ -29,6 +29,8 @@ const TEST_DIGITS = 1000;
 /** How many digits each backend trains on in about the same time. */
 const DIGITS: Readonly<Record<string, number>> = { tensorflow: 8000, wasm: 3000, cpu: 500 };
 const QUESTIONS = 4;
+/** How many training digits are written down for `bergson verify`. */
+const UNLEARNABLE = 300;
 const INSPECTED = 0.15;
 const INTERRUPTED = 130;
 
@@ -69,14 +71,19 @@ async function main(): Promise<void> {
   const model = buildNetwork();
   if (await trainAndTell(model, data, args)) {
     console.log(paragraph(`Stopped early. ${args.path} is ${Run.open(args.path).describe()}.`));
-    tellWhatNext(args.path, ['--example 17']);
+    tellWhatNext([`query ${args.path} --example 17`]);
     process.exitCode = INTERRUPTED;
     return;
   }
   await answerQuestions(model, data, args.path);
   await findFlippedLabels(model, data, args.path);
   await tellCosts(data, args.path);
-  tellWhatNext(args.path, ['--example 17', `--input ${queriesFile(args.path)} --row 0`]);
+  writeExamples(data, args.path);
+  tellWhatNext([
+    `query ${args.path} --example 17`,
+    `query ${args.path} --input ${queriesFile(args.path)} --row 0`,
+    `verify ${args.path} --input ${queriesFile(args.path)} --examples ${examplesFile(args.path)}`,
+  ]);
   console.log('Numbers vary a little from run to run, because TensorFlow.js shuffles without a seed.');
 }
 
@@ -152,7 +159,7 @@ async function answerQuestions(
     const [digit, trace] = [digits[i], traces[i]];
     if (digit !== undefined && trace !== undefined) console.log(describeAnswer(digit, reading, trace));
   });
-  writeQueries(queriesFile(path), digits);
+  writeDigits(queriesFile(path), digits);
 }
 
 async function findFlippedLabels(model: tf.LayersModel, data: Data, path: string): Promise<void> {
@@ -192,13 +199,25 @@ async function tellCosts({ digits }: Data, path: string): Promise<void> {
   console.log(describeOverhead(await measureOverhead(tensors, BATCH_SIZE, TIMINGS, options)));
 }
 
-function tellWhatNext(path: string, questions: readonly string[]): void {
+/** Training digits to unlearn, with the labels they were given. */
+function writeExamples({ digits, labels }: Data, path: string): void {
+  const given = digits
+    .slice(0, UNLEARNABLE)
+    .map((digit, i) => ({ ...digit, label: labels.labels[i] ?? digit.label }));
+  writeDigits(examplesFile(path), given, [...given.keys()]);
+}
+
+function tellWhatNext(commands: readonly string[]): void {
   console.log(heading('Next'));
-  for (const question of questions) console.log(colors.cyan(`  npx bergson query ${path} ${question}`));
+  for (const command of commands) console.log(colors.cyan(`  npx bergson ${command}`));
 }
 
 function queriesFile(run: string): string {
   return `${run}-queries.jsonl`;
+}
+
+function examplesFile(run: string): string {
+  return `${run}-examples.jsonl`;
 }
 
 main().catch((error: unknown) => {

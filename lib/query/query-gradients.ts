@@ -15,6 +15,14 @@ import { digestWeights } from '../run/model-files';
 import type { Run } from '../run/run';
 import type { LayerRecord } from '../run/run-manifest';
 import { runPaths } from '../run/run-paths';
+import { scoreExamples } from '../search/exact';
+import type { GradientStoreReader } from '../store/reader';
+import {
+  toVerification,
+  verifyPredictions,
+  type Verification,
+  type VerifyOptions,
+} from '../verification/verify';
 
 /** What is kept of a model from one query to the next. */
 interface KnownModel {
@@ -54,6 +62,26 @@ export class QueryGradients {
     if (count === undefined) throw new NoGradientError('no attributed layer ran');
     const rows = split(await collector.rows(gradients, count), count);
     return examples === undefined ? [sum(rows)] : rows;
+  }
+
+  /** Unlearns examples, and compares what that does to the query's loss with the scores of their rows in `store`. */
+  async verify(
+    model: tf.LayersModel,
+    query: Batch | (() => tf.Scalar),
+    options: VerifyOptions,
+    store: GradientStoreReader,
+  ): Promise<Verification> {
+    const loss = typeof query === 'function' ? query : () => batchLoss(model, query);
+    const [row = new Float32Array()] = await this.rows(model, loss);
+    const scores = scoreExamples(store, row, options.ids);
+    const { layers, includeBias, attention } = this.run.manifest;
+    const found = verifyPredictions(model, loss, options, {
+      layers: layers.map(({ path }) => path),
+      includeBias,
+      attention,
+      normalizer: this.storedNormalizer(),
+    });
+    return toVerification(found.map((each, i) => ({ ...each, score: scores[i] ?? NaN })));
   }
 
   /** Frees what is kept. */

@@ -24,14 +24,18 @@ export function smallPicture(pixels: readonly number[]): Picture {
   return { ...small, pixels: small.pixels.map((value) => Math.round(value * 10) / 10) };
 }
 
-/** Writes digits as queries for `bergson query --input`, each against the label of what it shows. */
-export function writeQueries(file: string, digits: readonly Digit[]): void {
-  const lines = digits.map(({ pixels, label }) => {
+/**
+ * Writes digits with their labels for `bergson query --input`, or for `bergson verify --examples` with the numbers of the
+ * training examples they are.
+ */
+export function writeDigits(file: string, digits: readonly Digit[], examples?: readonly number[]): void {
+  const lines = digits.map(({ pixels, label }, i) => {
     const rows = Array.from({ length: SIDE }, (_, y) => pixels.slice(y * SIDE, (y + 1) * SIDE));
     return JSON.stringify({
       x: rows.map((row) => row.map((value) => [value])), // [SIDE, SIDE, 1]
       y: Array.from({ length: CLASSES }, (_, digit) => (digit === label ? 1 : 0)),
       label,
+      example: examples?.[i], // left out of the line where there is none
       picture: smallPicture(pixels),
     });
   });
