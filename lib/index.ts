@@ -4,6 +4,12 @@ export { loadBackend } from './backend';
 export type { AttributedLayer, AttributedPart, IncludeBias } from './capture/attributed-layers';
 export type { Coverage, LayerCoverage } from './capture/coverage';
 export type { Batch } from './compiled-model';
+export { batchByTokens, type TokenBatching } from './datasets/batch-by-tokens';
+export { collate, type TokenBatch } from './datasets/collate';
+export type { ColumnOptions, Columns, DocumentColumns } from './datasets/columns';
+export type { DatasetCounts, SkippedRows } from './datasets/counts';
+export { openDataset, type DatasetOptions, type PassOptions, type TextDataset } from './datasets/dataset';
+export type { TokenizedExample } from './datasets/tokenized-example';
 export * from './errors';
 export { withExampleIds } from './example-ids';
 export {

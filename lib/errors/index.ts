@@ -2,6 +2,7 @@
 export { BergsonError } from './bergson-error';
 export * from './backend';
 export * from './capture';
+export * from './datasets';
 export * from './run';
 export * from './search';
 export * from './store';

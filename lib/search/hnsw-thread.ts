@@ -1,7 +1,7 @@
 /** Talks to the thread of hnsw-worker.ts: one promise a request. */
 import path from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { HnswFailedError, HnswUnavailableError } from '../errors';
+import { startThread } from '../worker-thread';
 import type { BuiltGraph, Found, HnswAnswer, HnswRequest } from './hnsw-worker';
 
 interface Pending {
@@ -10,32 +10,9 @@ interface Pending {
   readonly onProgress?: (rows: number) => void;
 }
 
-/** Under a test runner there is no compiled worker: compile the sources as they are required. */
-const FROM_SOURCES = `
-  const fs = require('node:fs');
-  const { createRequire } = require('node:module');
-  const { entry } = require('node:worker_threads').workerData;
-  const load = createRequire(entry);
-  const swc = load('@swc/core');
-  const jsc = { target: 'es2022', parser: { syntax: 'typescript' } };
-  require.extensions['.ts'] = (module, file) => {
-    const { code } = swc.transformFileSync(file, { filename: file, jsc, module: { type: 'commonjs' }, swcrc: false });
-    module._compile(code, file);
-  };
-  load(entry);
-`;
-
-function startWorker(): Worker {
-  const extension = path.extname(__filename);
-  const entry = path.join(__dirname, `hnsw-worker${extension}`);
-  return extension === '.ts'
-    ? new Worker(FROM_SOURCES, { eval: true, workerData: { entry } })
-    : new Worker(entry);
-}
-
 /** A worker thread that keeps the process alive only while it owes an answer. */
 export class HnswThread {
-  private readonly worker = startWorker();
+  private readonly worker = startThread(path.join(__dirname, 'hnsw-worker'));
   private readonly pending = new Map<number, Pending>();
   private nextId = 0;
 
