@@ -33,6 +33,7 @@ export {
   type Tap,
 } from './layers/layer-gradient';
 export { sparseCrossEntropy } from './losses';
+export { loadCausalLM, type CausalLM } from './models/causal-lm';
 export { AdamNormalizer } from './normalizers/adam';
 export type { Normalizer } from './normalizers/normalizer';
 export type { ProjectionOptions } from './projection';

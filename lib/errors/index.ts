@@ -3,6 +3,7 @@ export { BergsonError } from './bergson-error';
 export * from './backend';
 export * from './capture';
 export * from './datasets';
+export * from './models';
 export * from './run';
 export * from './search';
 export * from './store';

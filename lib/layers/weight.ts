@@ -17,8 +17,8 @@ export function trainableVariables(layer: Layer): tf.Variable[] {
 }
 
 /** The variables of those weights that the layer has. */
-export function variablesOf(...weights: Weight[]): tf.Variable[] {
-  return weights.flatMap((weight) => weight?.read() ?? []);
+export function variablesOf(...weights: (Weight | tf.LayerVariable)[]): tf.Variable[] {
+  return weights.flatMap((weight) => (weight?.read() ?? []) as tf.Variable | []);
 }
 
 /** What the layer that holds a weight calls it: the same for every layer of the class, and in every process. */

@@ -4,7 +4,8 @@ import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import {
   GradientCollector,
-  sparseCrossEntropy,
+  loadCausalLM,
+  type CausalLM,
   type Attention,
   type AttributedPart,
   type GradientCollectorOptions,
@@ -12,7 +13,6 @@ import {
 } from '../../callbacks';
 import { SafetensorsFile } from '../../lib/store/safetensors';
 import { relativeError, ROUNDING } from '../support/closeness';
-import { loadGpt2, type Gpt2Config } from '../support/gpt2';
 
 const directory = path.join(__dirname, 'gpt2');
 const MAPS = [0, 1].flatMap((block) =>
@@ -20,7 +20,7 @@ const MAPS = [0, 1].flatMap((block) =>
 );
 const HEADS = 'h.0.attn.c_attn';
 /** By their places among the outputs, whatever of query, key and value lies there. */
-const ATTENTION: Attention = { [`transformer.${HEADS}`]: { numHeads: 4, headSize: 48, headDim: 2 } };
+const ATTENTION: Attention = { [HEADS]: { numHeads: 4, headSize: 48, headDim: 2 } };
 
 function readJson(name: string): unknown {
   return JSON.parse(fs.readFileSync(path.join(directory, name), 'utf8'));
@@ -58,11 +58,11 @@ function readTensors(name: string): (tensor: string) => tf.Tensor2D {
 const documents = (readJson('token_ids.json') as { input_ids: number[][] }).input_ids;
 const losses = readJson('losses.json') as { reduction_sum: number[]; per_token: number[][] };
 
-let model: tf.LayersModel;
+let lm: CausalLM;
 let projections: (tensor: string) => tf.Tensor2D;
 let moments: (tensor: string) => tf.Tensor2D;
-beforeAll(() => {
-  model = loadGpt2(readJson('config.json') as Gpt2Config, path.join(directory, 'model.safetensors'));
+beforeAll(async () => {
+  lm = await loadCausalLM(directory);
   projections = readTensors('projection_matrices.safetensors');
   moments = readTensors('second_moments.safetensors');
 });
@@ -70,21 +70,20 @@ beforeAll(() => {
 /** Each token's loss [N, S - 1] for all documents, padded on the right; zero where there is no next token. */
 function tokenLosses(): tf.Tensor2D {
   return tf.tidy(() => {
-    const padded = (fill: (ids: number[]) => number[]) =>
-      tf.tensor2d(documents.map((ids) => [...fill(ids), ...Array<number>(64 - fill(ids).length).fill(0)]));
-    const ids = padded((each) => each);
-    const targets = padded((each) => each.slice(1));
-    const mask = padded((each) => each.slice(1).map(() => 1));
-    const logits = model.apply(ids, { training: true }) as tf.Tensor3D;
-    return sparseCrossEntropy(targets, logits).mul(mask);
+    const padded = (fill: number) =>
+      tf.tensor2d(
+        documents.map((ids) => [...ids, ...Array<number>(64 - ids.length).fill(fill)]),
+        [documents.length, 64],
+        'int32',
+      );
+    return lm.tokenLosses(padded(0), padded(-100));
   });
 }
 
 /** Each document's gradients by the name of the map or head: [documents, O, I], the sum of its tokens' losses differentiated. */
 function collect(options: GradientCollectorOptions): (map: string) => tf.Tensor3D {
-  const layers = MAPS.map((map) => `transformer.${map}`);
-  const collector = new GradientCollector(model, {
-    layers,
+  const collector = new GradientCollector(lm.model, {
+    layers: lm.linearMaps,
     includeBias: false,
     projectionDim: 'exact',
     lossReduction: 'sum',
@@ -92,7 +91,7 @@ function collect(options: GradientCollectorOptions): (map: string) => tf.Tensor3
   });
   const { loss, gradients } = collector.run(() => tokenLosses().sum());
   loss.dispose();
-  return (map) => gradients.get(`transformer.${map}`) as tf.Tensor3D;
+  return (map) => gradients.get(map) as tf.Tensor3D;
 }
 
 /**
@@ -142,7 +141,7 @@ function normalizer(epsilon: number, ofMap: (map: string) => tf.Tensor): Normali
   return {
     epsilon,
     secondMoments: ({ path, asMatrix }: AttributedPart) => {
-      const map = mapOf(path).replace('transformer.', '');
+      const map = mapOf(path);
       return asMatrix([ofMap(map).transpose()]);
     },
   };

@@ -1,0 +1,150 @@
+/** GPT-2. Radford et al., Language Models are Unsupervised Multitask Learners, 2019. */
+import * as tf from '@tensorflow/tfjs';
+import type { Architecture } from './architecture';
+import { ACTIVATION_NAMES, ACTIVATIONS, type ActivationName } from './layers/activation';
+import { causalAttention, joinHeads, splitQueryKeyValue } from './layers/causal-attention';
+import { applyTo, CompositeLayer, onlyInput } from './layers/composite-layer';
+import { LayerNorm } from './layers/layer-norm';
+import { Linear } from './layers/linear';
+import { PositionEmbedding } from './layers/position-embedding';
+import { TokenEmbedding } from './layers/token-embedding';
+
+interface Gpt2BlockArgs extends tf.serialization.ConfigDict {
+  readonly name: string;
+  readonly width: number;
+  readonly heads: number;
+  /** What products of queries and keys are multiplied by. */
+  readonly scale: number;
+  /** Channels between the two maps of the feed-forward layer. */
+  readonly innerWidth: number;
+  readonly activation: ActivationName;
+  readonly epsilon: number;
+}
+
+/** Queries, keys and values are the outputs of one map, in this order: [N, S, C] -> the same. */
+class Attention extends CompositeLayer {
+  static readonly className = 'BergsonGpt2Attention';
+  readonly c_attn: Linear;
+  readonly c_proj: Linear;
+
+  constructor(private readonly args: Gpt2BlockArgs) {
+    const name = `${args.name}.attn`;
+    super({ name });
+    this.c_attn = new Linear({ name: `${name}.c_attn`, units: 3 * args.width });
+    this.c_proj = new Linear({ name: `${name}.c_proj`, units: args.width });
+  }
+
+  override build(shape: tf.Shape): void {
+    this.c_attn.build(shape);
+    this.c_proj.build(shape);
+    this.built = true;
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    const { heads, scale } = this.args;
+    const [query, key, value] = splitQueryKeyValue(applyTo(this.c_attn, onlyInput(inputs)), heads);
+    const mixed = causalAttention(query, key, value, { scale, window: null });
+    return applyTo(this.c_proj, joinHeads(mixed));
+  }
+}
+
+/** [N, S, C] -> the same. */
+class FeedForward extends CompositeLayer {
+  static readonly className = 'BergsonGpt2FeedForward';
+  readonly c_fc: Linear;
+  readonly c_proj: Linear;
+  private readonly activation: (x: tf.Tensor) => tf.Tensor;
+
+  constructor(args: Gpt2BlockArgs) {
+    const name = `${args.name}.mlp`;
+    super({ name });
+    this.c_fc = new Linear({ name: `${name}.c_fc`, units: args.innerWidth });
+    this.c_proj = new Linear({ name: `${name}.c_proj`, units: args.width });
+    this.activation = ACTIVATIONS[args.activation];
+  }
+
+  override build(shape: tf.Shape): void {
+    this.c_fc.build(shape);
+    this.c_proj.build(this.c_fc.computeOutputShape(shape));
+    this.built = true;
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return applyTo(this.c_proj, this.activation(applyTo(this.c_fc, onlyInput(inputs))));
+  }
+}
+
+/** Attention and a feed-forward layer, each of the normalized input and added to it: [N, S, C] -> the same. */
+class Gpt2Block extends CompositeLayer {
+  static readonly className = 'BergsonGpt2Block';
+  readonly ln_1: LayerNorm;
+  readonly attn: Attention;
+  readonly ln_2: LayerNorm;
+  readonly mlp: FeedForward;
+
+  constructor(private readonly args: Gpt2BlockArgs) {
+    const { name, epsilon } = args;
+    super({ name });
+    this.ln_1 = new LayerNorm({ name: `${name}.ln_1`, epsilon });
+    this.attn = new Attention(args);
+    this.ln_2 = new LayerNorm({ name: `${name}.ln_2`, epsilon });
+    this.mlp = new FeedForward(args);
+  }
+
+  override build(shape: tf.Shape): void {
+    for (const layer of this.held) layer.build(shape);
+    this.built = true;
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return tf.tidy(() => {
+      const x = onlyInput(inputs);
+      const attended = tf.add(x, applyTo(this.attn, applyTo(this.ln_1, x)));
+      return tf.add(attended, applyTo(this.mlp, applyTo(this.ln_2, attended)));
+    });
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    return { ...super.getConfig(), ...this.args };
+  }
+}
+
+tf.serialization.registerClass(Gpt2Block);
+
+export const gpt2: Architecture = {
+  modelTypes: ['gpt2'],
+  prefix: 'transformer.',
+  headName: 'lm_head',
+  mapLayout: 'inputs first',
+  tiesByDefault: true,
+
+  build(config, ids) {
+    const width = config.size('n_embd');
+    const heads = config.size('n_head');
+    const epsilon = config.number('layer_norm_epsilon', 1e-5);
+    const contextLength = config.size('n_positions');
+    const vocabularySize = config.size('vocab_size');
+    const scaled = config.flag('scale_attn_weights', true);
+    const byLayer = config.flag('scale_attn_by_inverse_layer_idx', false);
+    const innerWidth = config.size('n_inner', 4 * width);
+    const activation = config.choice('activation_function', ACTIVATION_NAMES, 'gelu_new');
+    const blocks = Array.from({ length: config.size('n_layer') }, (_, i) => i);
+
+    const tokens = new TokenEmbedding({ name: 'wte', vocabularySize, width });
+    const embedded = new PositionEmbedding({ name: 'wpe', contextLength }).apply(tokens.apply(ids));
+    const hidden = blocks.reduce((x, i) => {
+      const block = new Gpt2Block({
+        name: `h.${i}`,
+        width,
+        heads,
+        scale: (scaled ? 1 / Math.sqrt(width / heads) : 1) / (byLayer ? i + 1 : 1),
+        innerWidth,
+        activation,
+        epsilon,
+      });
+      return block.apply(x) as tf.SymbolicTensor;
+    }, embedded as tf.SymbolicTensor);
+    const normalized = new LayerNorm({ name: 'ln_f', epsilon }).apply(hidden) as tf.SymbolicTensor;
+    return { hidden: normalized, tokens, contextLength };
+  },
+};

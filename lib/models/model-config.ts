@@ -1,0 +1,57 @@
+/** Hugging Face's `config.json`, value by value, each checked when it is asked for. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { ModelConfigError } from '../errors';
+
+export class ModelConfig {
+  /** `file` is where the values are from, for messages. */
+  constructor(
+    readonly file: string,
+    readonly values: Readonly<Record<string, unknown>>,
+  ) {}
+
+  /** Reads `config.json` in a directory. @throws ModelConfigError if there is none, or it holds no JSON object */
+  static async read(directory: string): Promise<ModelConfig> {
+    const file = path.join(directory, 'config.json');
+    let values: unknown;
+    try {
+      values = JSON.parse(await fs.promises.readFile(file, 'utf8'));
+    } catch (cause) {
+      throw new ModelConfigError(file, 'config.json', undefined, 'a file of JSON', { cause });
+    }
+    if (typeof values !== 'object' || values === null || Array.isArray(values)) {
+      throw new ModelConfigError(file, 'config.json', values, 'a JSON object');
+    }
+    return new ModelConfig(file, values as Record<string, unknown>);
+  }
+
+  /** A positive whole number. Without a default it must be there. @throws ModelConfigError */
+  size(field: string, otherwise?: number): number {
+    const size = this.number(field, otherwise);
+    if (!Number.isSafeInteger(size) || size <= 0) this.refuse(field, 'a positive whole number');
+    return size;
+  }
+
+  /** @throws ModelConfigError */
+  number(field: string, otherwise?: number): number {
+    const value = this.values[field] ?? otherwise;
+    return typeof value === 'number' && Number.isFinite(value) ? value : this.refuse(field, 'a number');
+  }
+
+  /** @throws ModelConfigError */
+  flag(field: string, otherwise: boolean): boolean {
+    const value = this.values[field] ?? otherwise;
+    return typeof value === 'boolean' ? value : this.refuse(field, 'true or false');
+  }
+
+  /** @throws ModelConfigError */
+  choice<Name extends string>(field: string, names: readonly Name[], otherwise?: Name): Name {
+    const value = this.values[field] ?? otherwise;
+    return names.find((name) => name === value) ?? this.refuse(field, `one of ${names.join(', ')}`);
+  }
+
+  /** @throws ModelConfigError, which says what the field must be */
+  refuse(field: string, expected: string): never {
+    throw new ModelConfigError(this.file, field, this.values[field], expected);
+  }
+}
