@@ -11,7 +11,7 @@ import { ModelConfig } from './model-config';
 import { readWeights } from './weights';
 
 /** The label of a token that has no loss. */
-export const NO_LOSS = -100;
+const NO_LOSS = -100;
 
 /**
  * A language model: ids int32 [N, S] to logits float32 [N, S, V]. The paths of its layers are Hugging Face's names relative
@@ -35,7 +35,7 @@ export interface CausalLM {
    * @returns float32; the caller disposes it.
    * @throws ContextLengthError
    */
-  tokenLosses(ids: tf.Tensor2D, labels: tf.Tensor2D): tf.Tensor2D;
+  readonly tokenLosses: (ids: tf.Tensor2D, labels: tf.Tensor2D) => tf.Tensor2D;
 }
 
 /**

@@ -40,13 +40,13 @@ export class MultiHeadAttention extends CompositeLayer {
 }
 
 /** [N, S, C] -> [N, heads, S, C / heads]. */
-export function splitHeads(x: tf.Tensor, numHeads: number): tf.Tensor {
+function splitHeads(x: tf.Tensor, numHeads: number): tf.Tensor {
   const [n = 0, s = 0, channels = 0] = x.shape;
   return x.reshape([n, s, numHeads, channels / numHeads]).transpose([0, 2, 1, 3]);
 }
 
 /** [N, heads, S, C / heads] -> [N, S, C]. */
-export function joinHeads(x: tf.Tensor): tf.Tensor {
+function joinHeads(x: tf.Tensor): tf.Tensor {
   const [n = 0, heads = 0, s = 0, size = 0] = x.shape;
   return x.transpose([0, 2, 1, 3]).reshape([n, s, heads * size]);
 }

@@ -79,12 +79,6 @@ function causalMask(positions: number, window: number | null): tf.Tensor2D {
   return tf.mul(tf.cast(unseen, 'float32'), UNSEEN);
 }
 
-/** [N, S, H D] -> [N, H, S, D]. */
-export function splitHeads(x: tf.Tensor3D, heads: number): tf.Tensor4D {
-  const [n, positions, channels] = x.shape;
-  return x.reshape([n, positions, heads, channels / heads]).transpose<tf.Tensor4D>([0, 2, 1, 3]);
-}
-
 /** [N, H, S, D] -> [N, S, H D]. */
 export function joinHeads(x: tf.Tensor4D): tf.Tensor3D {
   const [n, heads, positions, size] = x.shape;
