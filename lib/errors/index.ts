@@ -4,6 +4,7 @@ export * from './backend';
 export * from './capture';
 export * from './datasets';
 export * from './models';
+export * from './preconditioner';
 export * from './run';
 export * from './search';
 export * from './store';
