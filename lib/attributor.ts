@@ -8,6 +8,7 @@ import { epochScores } from './query/epoch-scores';
 import { layerScores } from './query/layer-scores';
 import type { QueryGradients } from './query/query-gradients';
 import { describeNeighbors, type Trace } from './query/trace';
+import { QueryPreconditioning } from './preconditioners/query-preconditioning';
 import { Run } from './run/run';
 import type { SearchOptions } from './search/gradient-index';
 import { openIndex, type OpenedIndex, type OpenIndexOptions } from './search/open-index';
@@ -19,6 +20,11 @@ export interface AttributorOptions extends Pick<OpenIndexOptions, 'engine'> {
   readonly store?: string;
   /** Whether to accept a model whose weights are not those at the end of the run. Default: false. */
   readonly otherWeights?: boolean;
+  /**
+   * Whether to score by q H⁻¹ g instead of q g, H being what `bergson precondition` fitted to the store: queries are
+   * multiplied by H⁻¹. A store of preconditioned rows is scored so without asking. Default: false.
+   */
+  readonly precondition?: boolean;
 }
 
 export interface TraceOptions extends Partial<SearchOptions> {
@@ -51,14 +57,35 @@ export class Attributor {
     readonly store: string,
     private readonly opened: OpenedIndex,
     private readonly otherWeights: boolean,
+    private readonly preconditioning: QueryPreconditioning,
   ) {}
 
-  /** @throws RunNotFoundError, UnknownStoreError, CorruptStoreError and other errors of damaged files */
+  /**
+   * @throws RunNotFoundError, UnknownStoreError, PreconditionerNotFoundError, AlreadyPreconditionedError, CorruptStoreError
+   *   and other errors of damaged files
+   */
   static async open(directory: string, options: AttributorOptions = {}): Promise<Attributor> {
     const run = Run.open(directory);
     const store = run.storeDirectory(options.store);
     const opened = await openIndex(store, { engine: options.engine });
-    return new Attributor(run, path.basename(store), opened, options.otherWeights ?? false);
+    try {
+      const preconditioning = QueryPreconditioning.open(opened.store, options.precondition ?? false);
+      return new Attributor(
+        run,
+        path.basename(store),
+        opened,
+        options.otherWeights ?? false,
+        preconditioning,
+      );
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
+  }
+
+  /** What is preconditioned: the store's rows, or queries as they are searched with. */
+  get preconditioned(): 'none' | 'rows' | 'queries' {
+    return this.preconditioning.applied;
   }
 
   /** Which engine answers. */
@@ -97,8 +124,9 @@ export class Attributor {
   async search(rows: readonly Float32Array[], options: TraceOptions = {}): Promise<Trace[]> {
     if (rows.length === 0) throw new EmptyQueryError('none');
     const { aggregate, lowest = true, epochs = false, ...given } = options;
-    const searched = aggregate === 'mean' ? [meanRow(rows)] : rows;
     const search = { k: 10, ...given };
+    const asking = aggregate === 'mean' ? [meanRow(rows)] : rows;
+    const searched = this.preconditioning.toQueries(asking, { ...search, epochs });
     const found = await this.opened.index.search(searched, search);
     const asked =
       aggregate === 'nearest'
@@ -124,18 +152,19 @@ export class Attributor {
    */
   explain(row: Float32Array, example: number): LayerScore[] {
     const { store } = this.opened;
-    const scores = layerScores(row, store.row(example), columnOffsets(store.layout));
+    const [query = row] = this.preconditioning.toQueries([row]);
+    const scores = layerScores(query, store.row(example), columnOffsets(store.layout));
     return store.columns.map(({ layer }, i) => ({ layer, score: scores[i] ?? 0 }));
   }
 
   /**
-   * The gradients of queries, normalized and projected as the run's rows are, to search with or to compare with
-   * rows of its stores: [width] for each example of a batch, or one for a loss.
+   * The gradients of queries, normalized, projected and preconditioned as the store's rows are, to search with or to
+   * compare with rows of it: [width] for each example of a batch, or one for a loss.
    * @throws EmptyQueryError, ModelMismatchError, NoGradientError
    */
-  queryRows(model: tf.LayersModel, query: Batch | (() => tf.Scalar)): Promise<Float32Array[]> {
+  async queryRows(model: tf.LayersModel, query: Batch | (() => tf.Scalar)): Promise<Float32Array[]> {
     this.gradients ??= this.makeGradients();
-    return this.gradients.rows(model, query);
+    return this.preconditioning.toStoreRows(await this.gradients.rows(model, query));
   }
 
   /**
@@ -157,6 +186,7 @@ export class Attributor {
   /** Frees files, threads, and what is kept of models. */
   async close(): Promise<void> {
     this.gradients?.close();
+    this.preconditioning.close();
     this.gradients = undefined;
     await this.opened.close();
   }

@@ -36,6 +36,21 @@ export { sparseCrossEntropy } from './losses';
 export { loadCausalLM, type CausalLM } from './models/causal-lm';
 export { AdamNormalizer } from './normalizers/adam';
 export type { Normalizer } from './normalizers/normalizer';
+export {
+  autocorrelationOf,
+  AutocorrelationSum,
+  mixAutocorrelations,
+  type Autocorrelation,
+} from './preconditioners/autocorrelation';
+export { bakeStore } from './preconditioners/bake';
+export { decompose, type Decomposition, type LayerSpectrum } from './preconditioners/decomposition';
+export { fitPreconditioner, type FitOptions, type FittedPreconditioner } from './preconditioners/fit';
+export {
+  Preconditioner,
+  type LayerConditioning,
+  type Power,
+  type PreconditionerOptions,
+} from './preconditioners/preconditioner';
 export type { ProjectionOptions } from './projection';
 export type { Aggregate } from './query/aggregate';
 export type { EpochScore } from './query/epoch-scores';

@@ -5,6 +5,7 @@ import { hideBin } from 'yargs/helpers';
 import { BergsonError } from '../lib/errors';
 import { indexCommand } from './commands/build-index';
 import { doctorCommand } from './commands/doctor';
+import { preconditionCommand } from './commands/precondition';
 import { setupCommand } from './commands/setup';
 import { verifyCommand } from './commands/verify';
 import { queryCommand } from './query';
@@ -22,6 +23,7 @@ async function main(): Promise<void> {
     .command(queryCommand)
     .command(indexCommand)
     .command(verifyCommand)
+    .command(preconditionCommand)
     .command(setupCommand)
     .command(doctorCommand)
     .demandCommand(1, 1, 'Which command?', 'One command at a time.')

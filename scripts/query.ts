@@ -21,6 +21,7 @@ interface QueryArguments {
   k: number;
   layers?: string[];
   'unit-norm': boolean;
+  precondition: boolean;
   store?: string;
   engine: 'auto' | 'exact' | 'hnsw';
   pictures: boolean;
@@ -67,6 +68,11 @@ export const queryCommand: CommandModule<object, QueryArguments> = {
         default: false,
         describe: 'Divide scores by the norms of examples, so that outliers do not lead every list',
       })
+      .option('precondition', {
+        type: 'boolean',
+        default: false,
+        describe: 'Take into account the inverse curvature that `bergson precondition` fitted',
+      })
       .option('store', {
         type: 'string',
         requiresArg: true,
@@ -102,7 +108,8 @@ function checkQuestion({ example, input, row, k }: Partial<QueryArguments>): str
 
 async function answer(args: ArgumentsCamelCase<QueryArguments>): Promise<void> {
   const { k, layers, unitNorm, store, engine, pictures, json } = args;
-  const attributor = await Attributor.open(args.run, { store, engine });
+  const { precondition } = args;
+  const attributor = await Attributor.open(args.run, { store, engine, precondition });
   try {
     const questions =
       args.input === undefined

@@ -29,3 +29,35 @@ export class SingularAutocorrelationError extends BergsonError {
     );
   }
 }
+
+/** Thrown when a store has no preconditioner, or one whose writing was not finished. */
+export class PreconditionerNotFoundError extends BergsonError {
+  constructor(readonly directory: string) {
+    super(`${directory} has no preconditioner; fit one by \`bergson precondition RUN\``);
+  }
+}
+
+/** Thrown when a store's rows are preconditioned already, and would be once more. */
+export class AlreadyPreconditionedError extends BergsonError {
+  constructor(readonly directory: string) {
+    super(
+      `the rows of ${directory} are preconditioned already, and queries are to match; ` +
+        'search it as it is, or name the store that it was made from',
+    );
+  }
+}
+
+/** Thrown when a preconditioner on disk is not of the store it lies in, or its file is damaged. */
+export class PreconditionerMismatchError extends BergsonError {
+  constructor(
+    readonly path: string,
+    readonly field: string,
+    readonly expected: string,
+    readonly found: string,
+  ) {
+    super(
+      `${path} does not fit its store: expected ${field} ${expected}, found ${found}; ` +
+        'fit it again by `bergson precondition RUN --force`',
+    );
+  }
+}

@@ -27,21 +27,3 @@ export function decompose(
   });
   return { examples, spectra };
 }
-
-/** The matrices that `decompose` took apart, to double precision's rounding. */
-export function recompose({ examples, spectra }: Decomposition): Autocorrelation {
-  const matrices = spectra.map(({ values, vectors, width }) => {
-    const matrix = new Float64Array(width * width);
-    for (let i = 0; i < width; i++) {
-      for (let j = 0; j <= i; j++) {
-        let sum = 0;
-        for (let k = 0; k < width; k++)
-          sum += (vectors[i * width + k] ?? 0) * (values[k] ?? 0) * (vectors[j * width + k] ?? 0);
-        matrix[i * width + j] = sum;
-        matrix[j * width + i] = sum;
-      }
-    }
-    return matrix;
-  });
-  return { examples, columns: spectra.map(({ layer, width }) => ({ layer, width })), matrices };
-}

@@ -16,6 +16,11 @@ export const runPaths = {
   examples: (run: string) => path.join(run, 'examples.jsonl'),
 };
 
+/** The name of the store that holds the rows of the store `name`, preconditioned. */
+export function preconditionedStore(name: string): string {
+  return `${name}.preconditioned`;
+}
+
 /** The name of an epoch's store. */
 export function epochStore(epoch: number): string {
   return `epoch_${epoch}`;

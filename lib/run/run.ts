@@ -4,7 +4,7 @@ import { RunNotFoundError, UnknownStoreError } from '../errors';
 import { TrainingOrderReader } from '../store/training-order';
 import { ExampleRecords, type ExampleRecord } from './example-records';
 import { readRunManifest, type RunManifest } from './run-manifest';
-import { ACCUMULATED, STATIC, runPaths } from './run-paths';
+import { ACCUMULATED, STATIC, preconditionedStore, runPaths } from './run-paths';
 
 export class Run {
   private records: ExampleRecords | undefined;
@@ -15,6 +15,8 @@ export class Run {
     readonly manifest: RunManifest,
     /** Names of the gradient stores it holds, epochs in order and the accumulated one first; or that of a frozen model. */
     readonly stores: readonly string[],
+    /** Names of the stores of preconditioned rows, each made from one of `stores`. */
+    readonly preconditionedStores: readonly string[],
   ) {}
 
   /** Opens the run in `path`, finished or not. @throws RunNotFoundError, CorruptRecordError, UnsupportedVersionError */
@@ -27,7 +29,8 @@ export class Run {
       const reason = fs.existsSync(path) ? 'it holds no run.msgpack' : 'it does not exist';
       throw new RunNotFoundError(path, reason, { cause });
     }
-    return new Run(path, manifest, findStores(path));
+    const { stores, preconditioned } = findStores(path);
+    return new Run(path, manifest, stores, preconditioned);
   }
 
   /** One sentence: whether the run was finished, and what it holds. */
@@ -41,8 +44,9 @@ export class Run {
 
   /** The store's directory; by default the accumulated one, the last epoch's, or the only one. @throws UnknownStoreError */
   storeDirectory(name = this.stores[0] === ACCUMULATED ? ACCUMULATED : this.stores.at(-1)): string {
-    if (name === undefined || !this.stores.includes(name)) {
-      throw new UnknownStoreError(this.path, name, this.stores);
+    const known = [...this.stores, ...this.preconditionedStores];
+    if (name === undefined || !known.includes(name)) {
+      throw new UnknownStoreError(this.path, name, known);
     }
     return runPaths.store(this.path, name);
   }
@@ -73,11 +77,12 @@ function describeFrozen({ state, examples, failed }: RunManifest): string {
   return `an unfinished run of ${of}: it ended early or is still going; the same call goes on with it`;
 }
 
-function findStores(run: string): string[] {
+function findStores(run: string): { stores: string[]; preconditioned: string[] } {
   const names = fs.existsSync(runPaths.stores(run)) ? fs.readdirSync(runPaths.stores(run)) : [];
   const epochs = names.filter((name) => /^epoch_\d+$/.test(name));
   const number = (name: string) => Number(name.slice('epoch_'.length));
   const accumulated = names.includes(ACCUMULATED) ? [ACCUMULATED] : [];
   const frozen = names.includes(STATIC) ? [STATIC] : [];
-  return [...frozen, ...accumulated, ...epochs.sort((a, b) => number(a) - number(b))];
+  const stores = [...frozen, ...accumulated, ...epochs.sort((a, b) => number(a) - number(b))];
+  return { stores, preconditioned: stores.map(preconditionedStore).filter((name) => names.includes(name)) };
 }

@@ -11,6 +11,18 @@ export interface FileChecksum {
   readonly sha256: string;
 }
 
+/** What was done to a store's rows beyond collecting them. */
+export interface PreconditionedRows {
+  /** Each row g of the store it was made from is H^-1/2 g here. */
+  readonly power: 'inverse-root';
+  /** In units of each layer's mean eigenvalue. */
+  readonly damping: number;
+  /** Of the gradients.bin that the rows were made from. */
+  readonly sourceSha256: string;
+  /** Of the preconditioner's decomposition.safetensors. */
+  readonly sha256: string;
+}
+
 export interface StoreManifest {
   readonly layout: StoreLayout;
   /** Checksums by file name: info.json, gradients.bin, written.bin and norms.safetensors. */
@@ -21,6 +33,8 @@ export interface StoreManifest {
   readonly rewritten: number;
   /** The names of the stores summed into this one; empty for a store that was collected. */
   readonly sources: readonly string[];
+  /** How the rows were preconditioned; null for rows as they were collected. */
+  readonly preconditioned: PreconditionedRows | null;
 }
 
 const KIND = { kind: 'gradient-store', version: 1 };
@@ -54,6 +68,7 @@ function isManifest(payload: unknown): payload is StoreManifest {
     STORE_FILES.gradients in payload.files &&
     typeof payload.rowsWritten === 'number' &&
     typeof payload.rewritten === 'number' &&
-    Array.isArray(payload.sources)
+    Array.isArray(payload.sources) &&
+    typeof payload.preconditioned === 'object'
   );
 }

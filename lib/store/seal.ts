@@ -13,7 +13,7 @@ import {
   rowsPerBlock,
   type StoreLayout,
 } from './format';
-import { writeManifest, type FileChecksum } from './manifest';
+import { writeManifest, type FileChecksum, type PreconditionedRows } from './manifest';
 import { emptyNorms, measureNorms, writeNorms } from './norms';
 import { allocateRows, bytesOf, decodeRows } from './row-codec';
 import { sha256 } from './record-file';
@@ -22,6 +22,7 @@ import { sha256 } from './record-file';
 export interface SealOptions {
   readonly rewritten?: number;
   readonly sources?: readonly string[];
+  readonly preconditioned?: PreconditionedRows | null;
 }
 
 /**
@@ -30,7 +31,7 @@ export interface SealOptions {
  * of whose rows count as written. Throws CorruptStoreError, DiskWriteError, InvalidLayoutError.
  */
 export async function sealStore(directory: string, options: SealOptions = {}): Promise<void> {
-  const { rewritten = 0, sources = [] } = options;
+  const { rewritten = 0, sources = [], preconditioned = null } = options;
   const at = (name: string) => path.join(directory, name);
   const layout = parseInfo(fs.readFileSync(at(STORE_FILES.info), 'utf8'), at(STORE_FILES.info));
   if (!fs.existsSync(at(STORE_FILES.written))) {
@@ -45,7 +46,7 @@ export async function sealStore(directory: string, options: SealOptions = {}): P
     files[name] = { bytes: bytes.length, sha256: sha256(bytes) };
   }
   const rowsWritten = written.reduce((sum, flag) => sum + flag, 0);
-  writeManifest(directory, { layout, files, rowsWritten, rewritten, sources });
+  writeManifest(directory, { layout, files, rowsWritten, rewritten, sources, preconditioned });
 }
 
 /** Removes what a writer killed while it made room, or gave it back, left at the end. */

@@ -61,7 +61,7 @@ export class GradientStoreWriter {
     guardWrite(directory, total, () => {
       fs.mkdirSync(directory, { recursive: true });
       // The manifest goes first: without it, whatever is left no longer claims to be complete.
-      for (const name of [...Object.values(STORE_FILES).reverse(), 'index']) {
+      for (const name of [...Object.values(STORE_FILES).reverse(), 'index', 'preconditioner']) {
         fs.rmSync(at(name), { recursive: true, force: true });
       }
     });
@@ -169,7 +169,7 @@ export class GradientStoreWriter {
    * Syncs the rows and seals the store (see {@link sealStore}): only then does it claim to be complete.
    * Throws DiskWriteError; the store then stays as a kill would have left it.
    */
-  async close(options: Pick<SealOptions, 'sources'> = {}): Promise<void> {
+  async close(options: Omit<SealOptions, 'rewritten'> = {}): Promise<void> {
     if (!this.open) throw new ClosedError(this.directory);
     guardWrite(this.directory, gradientBytes(this.layout), () => {
       fs.fsyncSync(this.gradients);

@@ -18,6 +18,8 @@ export interface QueryDocument {
     readonly k: number;
     readonly unitNorm: boolean;
     readonly layers: readonly string[] | null;
+    /** What is preconditioned: rows of the store, queries, or neither. */
+    readonly preconditioned: Attributor['preconditioned'];
   };
   readonly queries: readonly (DocumentedQuestion & Trace)[];
 }
@@ -29,7 +31,7 @@ export interface DocumentedQuestion {
 }
 
 export function toDocument(
-  { run, store, engine, engineReason }: Attributor,
+  { run, store, engine, engineReason, preconditioned }: Attributor,
   { k, unitNorm = false, layers }: TraceOptions & { readonly k: number },
   queries: QueryDocument['queries'],
 ): QueryDocument {
@@ -39,7 +41,7 @@ export function toDocument(
     run: { path: run.path, state, examples, coverage: { attributed, trained } },
     store,
     engine: { name: engine, reason: engineReason },
-    options: { k, unitNorm, layers: layers ?? null },
+    options: { k, unitNorm, layers: layers ?? null, preconditioned },
     queries,
   };
 }

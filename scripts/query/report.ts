@@ -21,7 +21,7 @@ export interface Question {
 }
 
 /** Lines on what was searched and what a score means. */
-export function describeSearch({ run, store, engine, engineReason }: Attributor): string {
+export function describeSearch({ run, store, engine, engineReason, preconditioned }: Attributor): string {
   const { attributed, trained } = run.manifest.coverage;
   const share = (100 * attributed) / trained;
   const covered = attributed === trained ? '' : `; it covers ${share.toFixed(1)} % of the trained parameters`;
@@ -30,9 +30,17 @@ export function describeSearch({ run, store, engine, engineReason }: Attributor)
     paragraph(
       `Searched ${colors.bold(store)}, ${engine === 'exact' ? 'exactly' : 'through its HNSW index'}: ${engineReason}.`,
     ),
+    ...(preconditioned === 'none'
+      ? []
+      : [`${PRECONDITIONED[preconditioned]}, by the inverse autocorrelation of the store's gradients.`]),
     `Scores: ${colors.green('positive')}, training on the example lowered the query's loss; ${colors.red('negative')}, it raised it.`,
   ].join('\n');
 }
+
+const PRECONDITIONED = {
+  rows: 'Rows and queries are preconditioned',
+  queries: 'Queries are preconditioned',
+};
 
 /** One query's answer: its pictures, if any, and a table of both ends of the ranking. */
 export function describeTrace({ title, record }: Question, trace: Trace, options: ReportOptions): string {

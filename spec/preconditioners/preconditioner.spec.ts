@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import * as errors from '../../lib/errors';
 import { AutocorrelationSum, mixAutocorrelations } from '../../lib/preconditioners/autocorrelation';
-import { decompose, recompose } from '../../lib/preconditioners/decomposition';
+import { decompose } from '../../lib/preconditioners/decomposition';
 import { Preconditioner } from '../../lib/preconditioners/preconditioner';
 import { relativeError } from '../support/closeness';
 import { dampedMatrix, inner, sampleRows, solve } from './support';
@@ -165,15 +165,11 @@ it('maps a layer without gradients to zero, and says that it has no condition', 
   found.dispose();
 });
 
-it('is put together again from its decomposition, and mixes with another', () => {
+it('mixes autocorrelations by their shares', () => {
   const [train, query] = [
     autocorrelation(sampleRows(3, 20, WIDTH)),
     autocorrelation(sampleRows(4, 5, WIDTH)),
   ];
-  const again = recompose(decompose(train));
-  again.matrices.forEach((matrix, i) => {
-    expect(relativeError(matrix, train.matrices[i] ?? [])).toBeLessThan(DOUBLE);
-  });
   const mixed = mixAutocorrelations(train, query, 0.75);
   expect(mixed.examples).toBe(25);
   mixed.matrices.forEach((matrix, i) => {

@@ -1,0 +1,87 @@
+/** Fits the preconditioner of a store from its rows, and puts it beside them. */
+import { AlreadyPreconditionedError, BergsonError } from '../errors';
+import { storeChecksum } from '../search/hnsw-format';
+import type { GradientStoreReader } from '../store/reader';
+import { autocorrelationOf, mixAutocorrelations, type Progress } from './autocorrelation';
+import { decompose, type Decomposition } from './decomposition';
+import { DEFAULT_DAMPING, Preconditioner, type PreconditionerOptions } from './preconditioner';
+import {
+  readPreconditioner,
+  writePreconditioner,
+  type MixedQueries,
+  type StoredPreconditioner,
+} from './preconditioner-files';
+
+export interface FitOptions extends PreconditionerOptions {
+  /** Rows of queries, whose autocorrelation is mixed in; `share` (from 0 to 1) is that of the store's own. */
+  readonly queries?: { readonly store: GradientStoreReader; readonly share: number } | null;
+  /** Whether to go over the rows again where there is a preconditioner of them already. Default: false. */
+  readonly force?: boolean;
+  /** Told of rows read, then of layers decomposed. */
+  readonly onProgress?: (what: 'rows' | 'layers', done: number, total: number) => void;
+}
+
+export interface FittedPreconditioner extends StoredPreconditioner {
+  /** Whether its decomposition was computed, or found. */
+  readonly fitted: boolean;
+}
+
+/**
+ * The preconditioner of `store`, which is then beside it on disk. What was decomposed before is damped anew only. Needs a
+ * backend for speed alone.
+ * @throws AlreadyPreconditionedError, IncompleteStoreError, AutocorrelationWidthError, SingularAutocorrelationError,
+ *   LayoutMismatchError, DiskWriteError
+ */
+export async function fitPreconditioner(
+  store: GradientStoreReader,
+  options: FitOptions = {},
+): Promise<FittedPreconditioner> {
+  if (store.manifest?.preconditioned) throw new AlreadyPreconditionedError(store.directory);
+  const storeSha256 = storeChecksum(store);
+  const queries = describeQueries(options.queries);
+  const found = options.force === true ? undefined : findDecomposition(store, queries);
+  const { damping = DEFAULT_DAMPING } = options;
+  if (found?.record.damping === damping) return { ...found, fitted: false };
+  const decomposition = found?.preconditioner.decomposition ?? (await decomposeRows(store, options));
+  const preconditioner = Preconditioner.of(decomposition, { damping });
+  const record = writePreconditioner(store.directory, preconditioner, { storeSha256, queries });
+  return { record, preconditioner, fitted: found === undefined };
+}
+
+function describeQueries(queries: FitOptions['queries']): MixedQueries | null {
+  if (!queries) return null;
+  const { store, share } = queries;
+  return { storeSha256: storeChecksum(store), examples: store.rowsWritten, share };
+}
+
+/** What is beside the store, if it is of use: one that is damaged, or of other rows, is as good as none. */
+function findDecomposition(
+  store: GradientStoreReader,
+  queries: MixedQueries | null,
+): StoredPreconditioner | undefined {
+  try {
+    const found = readPreconditioner(store);
+    const alike =
+      found.record.queries?.storeSha256 === queries?.storeSha256 &&
+      found.record.queries?.share === queries?.share;
+    return alike ? found : undefined;
+  } catch (error) {
+    if (error instanceof BergsonError) return undefined;
+    throw error;
+  }
+}
+
+async function decomposeRows(
+  store: GradientStoreReader,
+  { queries, onProgress }: FitOptions,
+): Promise<Decomposition> {
+  const report =
+    (what: 'rows' | 'layers'): Progress =>
+    (done, total) =>
+      onProgress?.(what, done, total);
+  const own = await autocorrelationOf(store, report('rows'));
+  const mixed = queries
+    ? mixAutocorrelations(own, await autocorrelationOf(queries.store), queries.share)
+    : own;
+  return decompose(mixed, report('layers'));
+}
