@@ -119,9 +119,8 @@ async function precondition(args: ArgumentsCamelCase<PreconditionArguments>): Pr
 function openQueries(run: Run, other: string, name: string | undefined): GradientStoreReader {
   const queries = Run.open(other);
   for (const field of ['projection', 'normalizer'] as const) {
-    const [left, right] = [run, queries].map(({ manifest }) => JSON.stringify(manifest[field]));
-    if (left !== right)
-      throw new LayoutMismatchError(run.path, queries.path, field, `${left ?? ''}`, `${right ?? ''}`);
+    const [left, right] = [JSON.stringify(run.manifest[field]), JSON.stringify(queries.manifest[field])];
+    if (left !== right) throw new LayoutMismatchError(run.path, queries.path, field, left, right);
   }
   return GradientStoreReader.open(queries.storeDirectory(name));
 }
@@ -177,6 +176,7 @@ function describe(
 
 function formatRange(values: readonly number[]): string {
   if (values.length === 0) return 'no layer: there is no gradient in any';
-  const [least, most] = [Math.min(...values), Math.max(...values)].map((value) => value.toPrecision(3));
-  return least === most ? `${least ?? ''}` : `${least ?? ''} to ${most ?? ''}`;
+  const least = Math.min(...values).toPrecision(3);
+  const most = Math.max(...values).toPrecision(3);
+  return least === most ? least : `${least} to ${most}`;
 }

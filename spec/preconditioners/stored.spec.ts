@@ -29,11 +29,11 @@ const HALF = 2e-3;
 let stores = 0;
 
 /** A closed store, of which every fifth row is missing. */
-async function makeStore(seed = 1, { dtype = 'float32' as RowDtype, layers = columns } = {}) {
+async function makeStore(seed = 1, { dtype = 'float32' }: { dtype?: RowDtype } = {}) {
   const directory = path.join(root, `store-${stores++}`);
   const all = sampleRows(seed, ROWS, WIDTH);
   const rows = all.map((row, example) => (example % 5 === 3 ? undefined : row));
-  await writeStore(directory, { rows: ROWS, dtype, columns: layers }, rows);
+  await writeStore(directory, { rows: ROWS, dtype, columns }, rows);
   return { directory, held: rows.flatMap((row) => row ?? []), rows };
 }
 

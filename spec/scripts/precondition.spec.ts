@@ -80,7 +80,7 @@ it('fits, bakes, and answers the same whether queries or rows are preconditioned
   expect(Math.abs((self[0] ?? NaN) / (self[1] ?? NaN) - 1)).toBeLessThan(10 * ROUNDING);
   // Layers' shares of a score sum to it.
   for (const attributor of [byQuery, byRows]) {
-    const [{ highest: [hit] = [] } = {}] = await attributor.search([attributor.row(7)], { k: 1 });
+    const [{ highest: [hit] } = { highest: [] }] = await attributor.search([attributor.row(7)], { k: 1 });
     const shares = attributor.explain(attributor.row(7), hit?.example ?? -1);
     const sum = shares.reduce((total, { score }) => total + score, 0);
     expect(Math.abs(sum / (hit?.score ?? NaN) - 1)).toBeLessThan(ROUNDING);
