@@ -1,6 +1,10 @@
 // Jest gives each spec a copy of the environment, which TensorFlow's C++ side does not see: set it out here.
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
 
+// Packages that are ES modules only, which Jest does not load as they are.
+const ES_MODULE_PACKAGES = 'hyparquet|hyparquet-compressors|hysnappy|fzstd';
+const ES_MODULES = `/node_modules/(${ES_MODULE_PACKAGES})/.+\\.js$`;
+
 module.exports = {
   rootDir: __dirname,
   roots: ['<rootDir>/spec'],
@@ -14,6 +18,8 @@ module.exports = {
       '@swc/jest',
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
     ],
+    [ES_MODULES]: ['@swc/jest', { jsc: { target: 'es2022' }, module: { type: 'commonjs' } }],
   },
+  transformIgnorePatterns: [`/node_modules/(?!(${ES_MODULE_PACKAGES})/)`],
   testTimeout: 60_000,
 };

@@ -69,6 +69,7 @@ it('exports these names and no others', () => {
      "UnknownDatasetColumnError",
      "UnknownDatasetFormatError",
      "UnknownLayerError",
+     "UnknownSplitError",
      "UnknownStoreError",
      "UnpreparedModelError",
      "UnsupportedLayerError",

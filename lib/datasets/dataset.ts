@@ -64,7 +64,7 @@ const SAMPLE = 32;
  * number, so its row of a store is never written. If rewards are given, an example's weight is its reward less the mean over
  * all rows of its group in the range, in a first pass over these two columns.
  *
- * @throws UnknownDatasetFormatError, DatasetFormatError, EmptyDatasetError, UnknownDatasetColumnError,
+ * @throws UnknownDatasetFormatError, UnknownSplitError, DatasetFormatError, EmptyDatasetError, UnknownDatasetColumnError,
  *   AmbiguousColumnsError, InvalidOptionError, TokenizerError
  */
 export async function openDataset(location: string, options: DatasetOptions): Promise<TextDataset> {

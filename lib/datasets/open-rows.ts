@@ -1,9 +1,12 @@
 /** Which format lies at a path, by names alone. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { UnknownDatasetFormatError } from '../errors';
+import { UnknownDatasetFormatError, UnknownSplitError } from '../errors';
+import { openCsv } from './csv';
 import { openJsonl } from './jsonl';
+import { openParquet } from './parquet';
 import { concatenate, type RowSource } from './row-source';
+import { openSavedDataset } from './saved-dataset';
 import { openTextFiles } from './text-files';
 
 /** How a file of each extension is opened. */
@@ -11,31 +14,35 @@ const FORMATS: Readonly<Record<string, (file: string) => RowSource>> = {
   '.jsonl': openJsonl,
   '.ndjson': openJsonl,
   '.json': openJsonl,
+  '.csv': openCsv,
+  '.parquet': openParquet,
 };
 
 /**
- * The rows at `location`: a file of a known extension, or a folder of files of one kind, in the order of their names.
+ * The rows at `location`: a file of a known extension, a folder written by `save_to_disk`, or a folder of files of one kind,
+ * in the order of their names.
  *
  * @param split the part of a folder's data set that is meant: files named `train.jsonl` or `train-00000-of-00002.parquet`.
- * @throws UnknownDatasetFormatError
+ * @throws UnknownDatasetFormatError, UnknownSplitError; DatasetFormatError
  */
 export function openRows(location: string, split?: string): RowSource {
   const stats = fs.statSync(location, { throwIfNoEntry: false });
   if (stats === undefined) throw new UnknownDatasetFormatError(location, 'there is nothing there');
-  if (stats.isDirectory()) return openFolder(location, split);
-  if (split !== undefined)
-    throw new UnknownDatasetFormatError(location, `it is one file, which has no part named \`${split}\``);
+  if (stats.isDirectory()) return openSavedDataset(location, split) ?? openFolder(location, split);
+  if (split !== undefined) throw new UnknownSplitError(location, split, []);
   return openFiles(path.dirname(location), [path.basename(location)]);
 }
 
 function openFolder(folder: string, split: string | undefined): RowSource {
   const files = fs
     .readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((file) => isData(file) && (split === undefined || isPart(path.parse(file).name, split)))
+    .filter((file) => isData(file))
     .sort();
-  if (files.length > 0) return openFiles(folder, files);
-  const what = split === undefined ? 'it holds no data' : `none of its data files is named \`${split}\``;
-  throw new UnknownDatasetFormatError(folder, what);
+  if (files.length === 0) throw new UnknownDatasetFormatError(folder, 'it holds no data');
+  if (split === undefined) return openFiles(folder, files);
+  const part = files.filter((file) => partOf(file) === split);
+  if (part.length === 0) throw new UnknownSplitError(folder, split, [...new Set(files.map(partOf))]);
+  return openFiles(folder, part);
 }
 
 function isData(file: string): boolean {
@@ -43,8 +50,9 @@ function isData(file: string): boolean {
   return extension === '.txt' || extension in FORMATS;
 }
 
-function isPart(name: string, split: string): boolean {
-  return name === split || name.startsWith(`${split}-`);
+/** `train` for `train.jsonl` and `train-00000-of-00002.parquet`. */
+function partOf(file: string): string {
+  return path.parse(file).name.replace(/-\d+-of-\d+$/, '');
 }
 
 function openFiles(folder: string, files: readonly string[]): RowSource {

@@ -14,6 +14,22 @@ export class UnknownDatasetFormatError extends BergsonError {
   }
 }
 
+/** Thrown when the part of a data set that was asked for is not there, or none was named and there are several. */
+export class UnknownSplitError extends BergsonError {
+  constructor(
+    readonly path: string,
+    readonly split: string | undefined,
+    readonly splits: readonly string[],
+  ) {
+    const has = splits.length === 0 ? 'has no named parts' : `has ${quote(splits)}`;
+    super(
+      split === undefined
+        ? `${path} ${has}; name one by \`split\``
+        : `${path} has no part named \`${split}\`: it ${has}`,
+    );
+  }
+}
+
 /** Thrown when a data set's file is damaged or is not what its name says. */
 export class DatasetFormatError extends BergsonError {
   /** `where` in the file at `path`, such as `line 3`. */

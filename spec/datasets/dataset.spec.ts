@@ -207,7 +207,7 @@ it('reads the shards of a folder as one, or those of one part of it', async () =
   expect(await read('train')).toEqual(expected.slice(0, 5));
   expect(await read('train[2:4]')).toEqual(expected.slice(2, 4));
   expect(await read('test')).toEqual(expected.slice(5, 6));
-  await expect(read('validation')).rejects.toThrow(/none of its data files is named `validation`/);
+  await expect(read('validation')).rejects.toThrow(/no part named `validation`: it has `test`, `train`/);
 });
 
 it('names what is wrong before anything is tokenized', async () => {
@@ -218,7 +218,9 @@ it('names what is wrong before anything is tokenized', async () => {
   );
   await expect(open(writeJsonl(root, 'empty.jsonl', []))).rejects.toThrow(EmptyDatasetError);
   await expect(open(file, { split: '5:9' })).rejects.toThrow(EmptyDatasetError);
-  await expect(open(file, { split: 'train' })).rejects.toThrow(/one file, which has no part named `train`/);
+  await expect(open(file, { split: 'train' })).rejects.toThrow(
+    /no part named `train`: it has no named parts/,
+  );
   await expect(open(file, { contextLength: 1 })).rejects.toThrow(InvalidOptionError);
   await expect(openDataset(file, { contextLength: 8 })).rejects.toThrow(/`tokenizer` is missing/);
 });

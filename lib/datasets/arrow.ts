@@ -1,0 +1,98 @@
+/** Arrow files as Hugging Face's `save_to_disk` writes them. The only importer of apache-arrow. */
+import fs from 'node:fs';
+import { RecordBatchReader, StructRow, Vector, type RecordBatch } from 'apache-arrow';
+import { Message } from 'apache-arrow/ipc/metadata/message';
+import { guard } from './guard';
+import type { Row, RowSource } from './row-source';
+
+/**
+ * The rows of a file in Arrow's stream format. Memory holds one record batch. A file that is cut short, which apache-arrow
+ * would read as far as it goes, is an error.
+ */
+export function openArrow(file: string): RowSource {
+  let counted: Promise<number> | undefined;
+  const countRows = (): Promise<number> => (counted ??= guard(file, 'its heads', () => scan(file)));
+  return {
+    format: 'Arrow',
+
+    async count() {
+      return countRows();
+    },
+
+    async *rows(start, end, columns) {
+      await countRows();
+      const batches = recordBatches(file);
+      let first = 0;
+      try {
+        for (let i = 0; first < end; i++) {
+          const step = await guard(file, `record batch ${i}`, () => batches.next());
+          if (step.done === true) return;
+          const batch = step.value;
+          const next = first + batch.numRows;
+          for (let row = Math.max(start, first); row < Math.min(end, next); row++)
+            yield toRow(batch, row - first, columns);
+          first = next;
+        }
+      } finally {
+        await batches.return(undefined);
+      }
+    },
+  };
+}
+
+async function* recordBatches(file: string): AsyncGenerator<RecordBatch, undefined> {
+  const reader = await RecordBatchReader.from(fs.createReadStream(file));
+  try {
+    await reader.open(); // reads the schema
+    for await (const batch of reader) yield batch;
+    return undefined;
+  } finally {
+    await reader.cancel();
+  }
+}
+
+/** The first word of a message, which older files leave out; then comes the length of the message's head. */
+const MARK = 0xffffffff;
+
+/** Counts rows from the heads of messages alone: what they describe is passed over. */
+async function scan(file: string): Promise<number> {
+  const handle = await fs.promises.open(file);
+  try {
+    const { size } = await handle.stat();
+    const read = async (bytes: number, position: number): Promise<Buffer> => {
+      const cut = new Error(`it is cut short: ${size} bytes, where ${position + bytes} are needed`);
+      if (position + bytes > size) throw cut;
+      return (await handle.read(Buffer.alloc(bytes), 0, bytes, position)).buffer;
+    };
+    let rows = 0;
+    for (let position = 0; ;) {
+      let length = (await read(4, position)).readUInt32LE();
+      position += 4;
+      if (length === MARK) {
+        length = (await read(4, position)).readUInt32LE();
+        position += 4;
+      }
+      if (length === 0) return rows; // what closes a file
+      const message = Message.decode(await read(length, position));
+      if (message.isRecordBatch()) rows += message.header().length;
+      position += length + message.bodyLength;
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+function toRow(batch: RecordBatch, index: number, columns: readonly string[] | undefined): Row {
+  const names = columns ?? batch.schema.names.map(String);
+  return Object.fromEntries(names.map((name) => [name, toPlain(batch.getChild(name)?.get(index))]));
+}
+
+/** Lists as arrays and structs as objects, whatever they are nested in. */
+function toPlain(value: unknown): unknown {
+  if (value instanceof Vector) return Array.from(value as Iterable<unknown>, toPlain);
+  if (value instanceof StructRow)
+    return Object.fromEntries(
+      Object.entries(value.toJSON() as object).map(([name, field]) => [name, toPlain(field)]),
+    );
+  return value;
+}
