@@ -18,7 +18,15 @@ export class ProjectionMatrix {
     readonly key: RandomMatrixKey,
     readonly rows: number,
     readonly columns: number,
+    /** What each column is multiplied by, [columns]; owned by this object. Not for the identity. */
+    private readonly scale: tf.Tensor1D | null = null,
   ) {}
+
+  /** This matrix with each column multiplied by its element of `scale` [columns], which stays the caller's. */
+  scaled(scale: tf.Tensor1D): ProjectionMatrix {
+    if (this.isIdentity || this.scale !== null) throw new Error('internal: this matrix cannot be scaled');
+    return new ProjectionMatrix(this.key, this.rows, this.columns, tf.keep(scale.clone()));
+  }
 
   get isIdentity(): boolean {
     return this.rows === this.columns;
@@ -26,7 +34,7 @@ export class ProjectionMatrix {
 
   /** Rᵀ, float32 [columns, rows]. Owned by this object: do not dispose. */
   transposed(): tf.Tensor2D {
-    this.cached ??= tf.keep(this.isIdentity ? tf.eye(this.rows) : this.draw(range(this.columns)));
+    this.cached ??= tf.keep(this.isIdentity ? tf.eye(this.rows) : this.draw());
     return this.cached;
   }
 
@@ -47,17 +55,23 @@ export class ProjectionMatrix {
    */
   gather(ids: tf.Tensor1D): tf.Tensor2D {
     if (this.columns <= WHOLE_COLUMNS || this.isIdentity) return tf.gather(this.transposed(), ids);
-    return randomColumns(this.key, this.rows, ids);
+    const { key, rows, scale } = this;
+    if (scale === null) return randomColumns(key, rows, ids);
+    return tf.tidy(() => randomColumns(key, rows, ids).mul(tf.gather(scale, ids).expandDims(1)));
   }
 
   dispose(): void {
-    tf.dispose([this.cached ?? [], [...this.parts.values()]]);
+    tf.dispose([this.cached ?? [], this.scale ?? [], [...this.parts.values()]]);
     this.cached = null;
     this.parts.clear();
   }
 
-  private draw(columns: ArrayLike<number>): tf.Tensor2D {
-    return tf.tensor2d(drawColumns(this.key, this.rows, columns), [columns.length, this.rows]);
+  private draw(): tf.Tensor2D {
+    return tf.tidy(() => {
+      const values = drawColumns(this.key, this.rows, range(this.columns));
+      const drawn = tf.tensor2d(values, [this.columns, this.rows]);
+      return this.scale === null ? drawn : drawn.mul(this.scale.expandDims(1));
+    });
   }
 }
 

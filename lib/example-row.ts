@@ -12,18 +12,18 @@ import {
   type Factors,
   type LayerProjection,
 } from './layers/factors';
-import { elementScale, type Normalizer } from './normalizers/normalizer';
+import { elementScale, type ElementNormalizer } from './normalizers/normalizer';
 
 /**
  * The projected per-example gradients of one part of a layer, float32 [N, p, q], from the factors of all its calls:
  * for each example the gradient of the loss that was differentiated, normalised, projected, and multiplied by
- * `multiplier`. The caller disposes.
+ * `multiplier`. Factored moments are in the projection already (`normalizers/factored-projection.ts`). The caller disposes.
  */
 export function exampleGradients(
   factors: readonly Factors[],
   part: AttributedPart,
   projection: LayerProjection,
-  normalizer: Normalizer | null,
+  normalizer: ElementNormalizer | null,
   multiplier: number,
 ): tf.Tensor3D {
   return tf.tidy(() => {

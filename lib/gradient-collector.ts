@@ -6,15 +6,16 @@ import {
   type AttributedPart,
   type IncludeBias,
 } from './capture/attributed-layers';
-import { BackwardPass } from './capture/backward-pass';
+import { BackwardPass, type FactorsListener } from './capture/backward-pass';
 import { describeCoverage, type Coverage } from './capture/coverage';
 import { placeTaps } from './capture/taps';
 import { NoGradientError } from './errors';
 import { exampleGradients } from './example-row';
 import type { Attention } from './layers/attention-heads';
-import type { Factors, LayerProjection } from './layers/factors';
+import type { LayerProjection } from './layers/factors';
 import './layers/standard';
-import type { Normalizer } from './normalizers/normalizer';
+import { factoredProjection } from './normalizers/factored-projection';
+import { isFactored, type Normalizer } from './normalizers/normalizer';
 import { layerProjection, projectedShape, resolveProjection, type ProjectionOptions } from './projection';
 
 export interface GradientCollectorOptions extends Partial<ProjectionOptions> {
@@ -24,7 +25,7 @@ export interface GradientCollectorOptions extends Partial<ProjectionOptions> {
   readonly includeBias?: IncludeBias;
   /** Splits the gradients of these layers by attention head: each head is a part of its layer, `path.head_0` and so on. */
   readonly attention?: Attention;
-  /** Divides gradients by second moments, as they are when the backward pass and all that surrounds it is done. */
+  /** Divides gradients by second moments; those that change, as they are when the backward pass and all that surrounds it is done. */
   readonly normalizer?: Normalizer | null;
   /**
    * How the differentiated loss combines the examples' own: under `'mean'` (default, what `model.fit` does)
@@ -38,6 +39,14 @@ export type GradientClosure = (path: string, gradients: tf.Tensor3D) => void;
 
 /** Per-example gradients by path of layer or part, each float32 [N, p, q]; whoever receives them disposes. */
 export type CollectedGradients = Map<string, tf.Tensor3D>;
+
+interface CaptureOptions {
+  readonly closure?: GradientClosure | undefined;
+  /** Receives factors in place of gradients. */
+  readonly listener?: FactorsListener | undefined;
+  readonly anchor?: tf.Scalar | undefined;
+  readonly batchSize?: number | undefined;
+}
 
 /** What surrounds a backward pass; either is called once, `fail` also after an `end` that threw. */
 interface Capture {
@@ -68,7 +77,8 @@ export class GradientCollector {
   readonly attention: Attention;
   private readonly normalizer: Normalizer | null;
   private readonly meanLoss: boolean;
-  private readonly matrices: ReadonlyMap<AttributedPart, LayerProjection>;
+  /** Drawn when a part is first projected. */
+  private readonly projections = new Map<AttributedPart, LayerProjection>();
 
   /** @throws UnsupportedLayerError, UnknownLayerError, AttentionHeadsError, InvalidOptionError */
   constructor(
@@ -83,7 +93,6 @@ export class GradientCollector {
     const { includeBias, attention } = this;
     this.layers = findAttributedLayers(model, { layers: options.layers, includeBias, attention });
     this.parts = this.layers.flatMap(({ parts }) => parts);
-    this.matrices = new Map(this.parts.map((part) => [part, layerProjection(part, this.projection)]));
   }
 
   /** How many of the model's trained parameters are attributed, layer by layer, and why the others are not. */
@@ -106,19 +115,17 @@ export class GradientCollector {
    * @throws NoGradientError if the loss is not a scalar made from the model's output; BatchAxisError
    */
   run(body: () => tf.Scalar, closure?: GradientClosure): { loss: tf.Scalar; gradients: CollectedGradients } {
-    const anchor = tf.scalar(0);
-    try {
-      const differentiate = () => valueAndGradient(body, anchor);
-      const { end, fail } = this.capture({ closure, anchor });
-      try {
-        const { result: loss, gradients } = end(differentiate());
-        return { loss, gradients };
-      } catch (error) {
-        return fail(error);
-      }
-    } finally {
-      anchor.dispose();
-    }
+    const { result: loss, gradients } = this.differentiate(body, { closure });
+    return { loss, gradients };
+  }
+
+  /**
+   * Differentiates as `run` does, and hands over what each part's gradients are made of, from which none are made. The
+   * factors are disposed when `listener` returns. The caller disposes the loss.
+   * @throws NoGradientError, BatchAxisError
+   */
+  runFactors(body: () => tf.Scalar, listener: FactorsListener): tf.Scalar {
+    return this.differentiate(body, { listener }).result;
   }
 
   /**
@@ -164,27 +171,50 @@ export class GradientCollector {
 
   /** Frees the projection matrices. */
   dispose(): void {
-    for (const { left, right } of this.matrices.values()) {
+    for (const { left, right, wholeRows, wholeColumns } of this.projections.values()) {
       left.dispose();
       right.dispose();
+      tf.dispose([wholeRows ?? [], wholeColumns ?? []]);
+    }
+    this.projections.clear();
+  }
+
+  private differentiate(body: () => tf.Scalar, options: CaptureOptions): Captured<tf.Scalar> {
+    const anchor = tf.scalar(0);
+    try {
+      const { end, fail } = this.capture({ ...options, anchor });
+      try {
+        return end(valueAndGradient(body, anchor));
+      } catch (error) {
+        return fail(error);
+      }
+    } finally {
+      anchor.dispose();
     }
   }
 
   /** Places taps until the returned `end`, or `fail`, is called. */
-  private capture(options: { closure?: GradientClosure; anchor?: tf.Scalar; batchSize?: number }): Capture {
-    const { closure, anchor, batchSize } = options;
+  private capture({ closure, listener, anchor, batchSize }: CaptureOptions): Capture {
+    const { normalizer } = this;
     const collected: CollectedGradients = new Map();
+    const onGradients = (path: string, gradients: tf.Tensor3D) => {
+      const earlier = collected.get(path);
+      if (closure !== undefined) closure(path, gradients);
+      else collected.set(path, earlier === undefined ? gradients : tf.keep(tf.add(earlier, gradients)));
+      if (closure !== undefined || earlier !== undefined) tf.dispose([gradients, earlier]);
+    };
     const pass = new BackwardPass({
-      gradientsOf: (part, factors, multiplier) => this.gradientsOf(part, factors, multiplier),
-      deferred: this.normalizer !== null,
+      onFactors:
+        listener ??
+        ((part, factors, multiplier) => {
+          const projection = this.projectionOf(part);
+          const ofElements = normalizer === null || isFactored(normalizer) ? null : normalizer;
+          const gradients = exampleGradients(factors, part, projection, ofElements, multiplier);
+          onGradients(part.path, tf.keep(gradients));
+        }),
+      deferred: normalizer !== null && !isFactored(normalizer) && normalizer.fixed !== true,
       meanLoss: this.meanLoss,
       batchSize,
-      onGradients: ({ path }, gradients) => {
-        const earlier = collected.get(path);
-        if (closure !== undefined) closure(path, gradients);
-        else collected.set(path, earlier === undefined ? gradients : tf.keep(tf.add(earlier, gradients)));
-        if (closure !== undefined || earlier !== undefined) tf.dispose([gradients, earlier]);
-      },
     });
     const removeTaps = placeTaps(this.layers, pass, anchor);
     return {
@@ -203,10 +233,19 @@ export class GradientCollector {
     };
   }
 
-  private gradientsOf(part: AttributedPart, factors: Factors[], multiplier: number): tf.Tensor3D {
-    const matrices = this.matrices.get(part);
-    if (matrices === undefined) throw new Error(`internal: no projection for ${part.path}`);
-    return exampleGradients(factors, part, matrices, this.normalizer, multiplier);
+  private projectionOf(part: AttributedPart): LayerProjection {
+    const { normalizer } = this;
+    const known = this.projections.get(part);
+    if (known !== undefined) return known;
+    let projection = layerProjection(part, this.projection);
+    if (normalizer !== null && isFactored(normalizer)) {
+      const drawn = projection;
+      tf.tidy(() => {
+        projection = factoredProjection(drawn, normalizer.factoredMoments(part));
+      });
+    }
+    this.projections.set(part, projection);
+    return projection;
   }
 }
 

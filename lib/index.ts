@@ -34,8 +34,17 @@ export {
 } from './layers/layer-gradient';
 export { sparseCrossEntropy } from './losses';
 export { loadCausalLM, type CausalLM } from './models/causal-lm';
+export { AdafactorNormalizer } from './normalizers/adafactor';
 export { AdamNormalizer } from './normalizers/adam';
-export type { Normalizer } from './normalizers/normalizer';
+export { fitNormalizer, type FitNormalizerOptions, type FittedKind } from './normalizers/fit';
+export { FixedNormalizer } from './normalizers/fixed';
+export type {
+  ElementNormalizer,
+  FactoredMoments,
+  FactoredNormalizer,
+  Normalizer,
+} from './normalizers/normalizer';
+export { openNormalizer, saveNormalizer } from './normalizers/stored';
 export {
   autocorrelationOf,
   AutocorrelationSum,

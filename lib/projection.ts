@@ -55,5 +55,7 @@ export function layerProjection(
   return {
     left: new ProjectionMatrix({ ...key, side: 0 }, p, outputs),
     right: new ProjectionMatrix({ ...key, side: 1 }, q, inputs),
+    wholeRows: null,
+    wholeColumns: null,
   };
 }

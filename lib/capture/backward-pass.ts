@@ -1,4 +1,4 @@
-/** What one backward pass yields: taps in, each part's per-example gradients out. */
+/** What one backward pass yields: taps in, what each part's per-example gradients are made of out. */
 import * as tf from '@tensorflow/tfjs';
 import { BatchAxisError } from '../errors';
 import type { Factors } from '../layers/factors';
@@ -6,17 +6,18 @@ import type { AttributedLayer, AttributedPart } from './attributed-layers';
 import type { TapListener, TappedCall } from './taps';
 
 export interface BackwardPassOptions {
-  /** Makes a part's gradients [N, p, q], times a number, of the factors of all its calls; the pass gives them away. */
-  readonly gradientsOf: (part: AttributedPart, factors: Factors[], multiplier: number) => tf.Tensor3D;
-  /** Whether to make gradients only at `finish`, from factors kept until then, since they need what follows. */
+  /** Receives what a part's gradients are made of, over all calls of its layer, as soon as it is whole. */
+  readonly onFactors: FactorsListener;
+  /** Whether to hand factors over only at `finish`, and keep them until then, since what is made of them needs what follows. */
   readonly deferred: boolean;
-  /** Receives a part's gradients, over all calls of its layer, as soon as they are whole. */
-  readonly onGradients: (part: AttributedPart, gradients: tf.Tensor3D) => void;
   /** N, if known beforehand; otherwise the first tap's. */
   readonly batchSize?: number;
   /** Whether the differentiated loss is a mean over the batch, so that gradients are multiplied by N. */
   readonly meanLoss: boolean;
 }
+
+/** Receives the factors of all calls of a part, and a number that its gradients are to be multiplied by. */
+export type FactorsListener = (part: AttributedPart, factors: Factors[], multiplier: number) => void;
 
 /** What one tap contributes to each of its adapter's parts. */
 type Contribution = readonly (Factors | null)[];
@@ -52,7 +53,7 @@ export class BackwardPass implements TapListener {
     if (whole) this.release(attributed);
   }
 
-  /** Hands over what has not been: deferred gradients, and those of layers of which a call did not reach the loss. */
+  /** Hands over what has not been: deferred factors, and those of layers of which a call did not reach the loss. */
   finish(): void {
     for (const attributed of [...this.held.keys()]) this.release(attributed);
   }
@@ -86,7 +87,7 @@ export class BackwardPass implements TapListener {
     for (const part of parts) {
       const factors = contributions.flatMap((contribution) => contribution[part.index] ?? []);
       if (factors.length === 0) continue;
-      this.options.onGradients(part, tf.keep(this.options.gradientsOf(part, factors, multiplier)));
+      this.options.onFactors(part, factors, multiplier);
     }
   }
 

@@ -5,6 +5,7 @@ export * from './capture';
 export * from './datasets';
 export * from './models';
 export * from './preconditioner';
+export * from './normalizer';
 export * from './run';
 export * from './search';
 export * from './store';

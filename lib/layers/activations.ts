@@ -93,7 +93,7 @@ export function joinPositions(tensors: readonly tf.Tensor[]): tf.Tensor3D {
 export class OneHotActivations implements Activations {
   /** `ids` int32 [N, S], below `inputs`. */
   constructor(
-    private readonly ids: tf.Tensor2D,
+    readonly ids: tf.Tensor2D,
     readonly inputs: number,
   ) {}
 

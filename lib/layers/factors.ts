@@ -29,6 +29,10 @@ export type Factors = LinearFactors | ExplicitGradient;
 export interface LayerProjection {
   readonly left: ProjectionMatrix;
   readonly right: ProjectionMatrix;
+  /** What each row of a result is multiplied by, [p, 1], where that is not in `left`; null for nothing. */
+  readonly wholeRows: tf.Tensor2D | null;
+  /** The same for columns, [1, q]. */
+  readonly wholeColumns: tf.Tensor2D | null;
 }
 
 /** Right sides that are kept whole are still multiplied by the identity up to this many inputs: one operation less. */
@@ -40,6 +44,13 @@ export function projectGradients(
   projection: LayerProjection,
   multiplier: number,
 ): tf.Tensor3D {
+  const { wholeRows, wholeColumns } = projection;
+  const projected = projectByMatrices(factors, projection, multiplier);
+  const scaled = wholeRows === null ? projected : projected.mul<tf.Tensor3D>(wholeRows);
+  return wholeColumns === null ? scaled : scaled.mul<tf.Tensor3D>(wholeColumns);
+}
+
+function projectByMatrices(factors: Factors, projection: LayerProjection, multiplier: number): tf.Tensor3D {
   const { left, right } = projection;
   if ('gradient' in factors) return multiply(projectGradient(factors.gradient, left, right), multiplier);
   const { activations, outputGradients } = factors;

@@ -2,7 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { OptimizerStateError } from '../errors';
 import type { AttributedPart } from '../capture/attributed-layers';
-import type { Normalizer, WeightMoments } from './normalizer';
+import type { KernelMoments } from '../../kernels/project-normalized';
+import type { ElementNormalizer } from './normalizer';
 
 /** The part of `tf.AdamOptimizer` that is read; protected in tfjs's types. */
 interface AdamState {
@@ -16,7 +17,8 @@ interface AdamState {
  * Reads the optimizer's state at the moment of each call, so that rows made after a step's update are divided by
  * v̂ = v / (1 - β₂ᵗ) of that update, the first step's like the last's. β₂ᵗ is taken in double precision.
  */
-export class AdamNormalizer implements Normalizer {
+export class AdamNormalizer implements ElementNormalizer {
+  readonly name = 'adam';
   private readonly state: AdamState;
 
   /** @throws OptimizerStateError if the optimizer is not Adam. */
@@ -35,14 +37,21 @@ export class AdamNormalizer implements Normalizer {
 
   /** v̂, float32 [O, I]. @throws OptimizerStateError before the first update. */
   secondMoments(part: AttributedPart): tf.Tensor2D {
-    const { tensors, correction } = this.weightMoments(part);
-    return part.asMatrix(tensors).mul(correction);
+    return part.asMatrix(this.moments(part)).mul(this.correction);
   }
 
-  /** v of each weight, and 1 / (1 - β₂ᵗ). @throws OptimizerStateError before the first update. */
-  weightMoments({ weights }: AttributedPart): WeightMoments {
-    const tensors = weights.map((weight) => this.secondMoment(weight));
-    return { tensors, correction: 1 / (1 - this.state.beta2 ** this.state.iterations) };
+  /** v as the optimizer keeps it, and 1 / (1 - β₂ᵗ). @throws OptimizerStateError before the first update. */
+  kernelMoments(part: AttributedPart): Omit<KernelMoments, 'epsilon'> | null {
+    const kernel = part.asKernel?.(this.moments(part));
+    return kernel === undefined ? null : { ...kernel, correction: this.correction };
+  }
+
+  private get correction(): number {
+    return 1 / (1 - this.state.beta2 ** this.state.iterations);
+  }
+
+  private moments({ weights }: AttributedPart): tf.Variable[] {
+    return weights.map((weight) => this.secondMoment(weight));
   }
 
   private secondMoment(weight: tf.Variable): tf.Variable {

@@ -2,73 +2,79 @@
 import * as tf from '@tensorflow/tfjs';
 import type { AttributedPart } from '../capture/attributed-layers';
 import type { ElementScale, KernelMoments } from '../../kernels/project-normalized';
-import { OptimizerStateError } from '../errors';
-import { SafetensorsFile, writeSafetensors, type SafetensorsTensor } from '../store/safetensors';
+
+/** Divides each element by a root of its own, or by one that factors into a row's and a column's. */
+export type Normalizer = ElementNormalizer | FactoredNormalizer;
 
 /** G / (sqrt(V) + ε), element by element. */
-export interface Normalizer {
+export interface ElementNormalizer {
+  /** What a run's manifest calls it. */
+  readonly name: string;
   /** ε. */
   readonly epsilon: number;
+  /**
+   * Whether V stays what it is, so that gradients can be made as the backward pass reaches them. Default: false; then
+   * what they are made of is kept until the step, with its update, is over.
+   */
+  readonly fixed?: boolean;
   /** V of one part of a layer, float32 [O, I]. Runs inside the caller's `tf.tidy`. */
   secondMoments(part: AttributedPart): tf.Tensor2D;
-  /** The same as they are kept for each weight, if they are: a kernel's need not then be laid out anew for each step. */
-  weightMoments?(part: AttributedPart): WeightMoments;
+  /** The same in the layout of a kernel and a bias, if that takes less work; null for a part that is no linear map's. */
+  kernelMoments?(part: AttributedPart): Omit<KernelMoments, 'epsilon'> | null;
 }
 
-/** V of each of a part's weights, in its shape; `correction` is still to be multiplied by. */
-export interface WeightMoments {
-  readonly tensors: tf.Tensor[];
-  readonly correction: number;
+/**
+ * G_oi sqrt(mean r) / (sqrt(r_o) sqrt(c_i)), that is, G / sqrt(V) with V = r cᵀ / mean(r). Since it scales rows and
+ * columns, what a gradient is made of is scaled in its place, and no gradient is formed. Shazeer & Stern, 2018.
+ */
+export interface FactoredNormalizer {
+  /** What a run's manifest calls it. */
+  readonly name: string;
+  /** r and c of one part of a layer, which stay what they are. Runs inside the caller's `tf.tidy`. */
+  factoredMoments(part: AttributedPart): FactoredMoments;
+}
+
+export interface FactoredMoments {
+  /** r, the mean of V over inputs, float32 [O]. */
+  readonly rows: tf.Tensor1D;
+  /** c, the mean of V over outputs, float32 [I]; the last is the bias's where there is one. */
+  readonly columns: tf.Tensor1D;
+}
+
+export function isFactored(normalizer: Normalizer): normalizer is FactoredNormalizer {
+  return 'factoredMoments' in normalizer;
 }
 
 /** What to multiply a part's gradient by. Runs, like what it returns, inside the caller's `tf.tidy`. */
-export function elementScale(normalizer: Normalizer, part: AttributedPart): ElementScale {
+export function elementScale(normalizer: ElementNormalizer, part: AttributedPart): ElementScale {
   const { epsilon } = normalizer;
+  const kernel = normalizer.kernelMoments?.(part) ?? null;
   let matrix: tf.Tensor2D | undefined;
   return {
     // Made at most once, however many calls of the layer ask for it.
     matrix: () => (matrix ??= tf.reciprocal(normalizer.secondMoments(part).sqrt().add(epsilon))),
-    moments: kernelMoments(normalizer, part),
+    moments: kernel && { ...kernel, epsilon },
   };
 }
 
-function kernelMoments(normalizer: Normalizer, part: AttributedPart): KernelMoments | null {
-  const moments = part.asKernel && normalizer.weightMoments?.(part);
-  if (part.asKernel === undefined || moments === undefined) return null;
-  const { correction } = moments;
-  return { ...part.asKernel(moments.tensors), correction, epsilon: normalizer.epsilon };
+/** Added to both means, so that neither is zero; Adafactor's ε₁. */
+const FACTOR_EPSILON = 1e-30;
+
+/** What to multiply rows [O] and columns [I] by: sqrt(mean r) / sqrt(r), and 1 / sqrt(c). Runs inside the caller's `tf.tidy`. */
+export function factoredScales({ rows, columns }: FactoredMoments): FactoredMoments {
+  const r = rows.add(FACTOR_EPSILON);
+  return {
+    rows: r.mean().sqrt().div<tf.Tensor1D>(r.sqrt()),
+    columns: columns.add<tf.Tensor1D>(FACTOR_EPSILON).rsqrt(),
+  };
 }
 
-/** Writes the second moments of these parts as they are now, by path. @throws DiskWriteError */
-export function saveNormalizer(file: string, normalizer: Normalizer, parts: readonly AttributedPart[]): void {
-  const tensors: Record<string, SafetensorsTensor> = {};
-  for (const part of parts) {
-    const data = tf.tidy(() => normalizer.secondMoments(part).dataSync<'float32'>());
-    tensors[part.path] = { dtype: 'F32', shape: part.gradientShape, data };
-  }
-  writeSafetensors(file, tensors, { epsilon: String(normalizer.epsilon) });
-}
-
-/** Second moments as `saveNormalizer` wrote them. Each part's are read when asked for. */
-export class StoredNormalizer implements Normalizer {
-  readonly epsilon: number;
-
-  private constructor(private readonly file: SafetensorsFile) {
-    this.epsilon = Number(file.metadata.epsilon);
-  }
-
-  /** @throws the file system's own error, InvalidSafetensorsError */
-  static open(file: string): StoredNormalizer {
-    return new StoredNormalizer(SafetensorsFile.open(file));
-  }
-
-  secondMoments({ path, gradientShape }: AttributedPart): tf.Tensor2D {
-    if (!this.file.entries.has(path))
-      throw new OptimizerStateError(`the saved state has no layer \`${path}\``);
-    return tf.tensor2d(this.file.read(path).data as Float32Array, [...gradientShape]);
-  }
-
-  close(): void {
-    this.file.close();
-  }
+/**
+ * What each element of a part's gradient is multiplied by, float32 [O, I], of any normalizer: for whoever holds
+ * gradients anyway. Runs inside the caller's `tf.tidy`.
+ */
+export function scaleMatrix(normalizer: Normalizer, part: AttributedPart): tf.Tensor2D {
+  if (!isFactored(normalizer)) return elementScale(normalizer, part).matrix();
+  const { rows, columns } = factoredScales(normalizer.factoredMoments(part));
+  return rows.expandDims(1).mul(columns);
 }

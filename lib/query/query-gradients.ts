@@ -10,7 +10,7 @@ import {
 } from '../errors';
 import { GradientCollector } from '../gradient-collector';
 import { trainableVariables, variables } from '../layers/weight';
-import { StoredNormalizer } from '../normalizers/normalizer';
+import { openNormalizer, type StoredNormalizer } from '../normalizers/stored';
 import { digestWeights } from '../run/model-files';
 import type { Run } from '../run/run';
 import type { LayerRecord } from '../run/run-manifest';
@@ -88,7 +88,7 @@ export class QueryGradients {
   close(): void {
     for (const { collector } of this.known.values()) collector.dispose();
     this.known.clear();
-    this.normalizer?.close();
+    this.normalizer?.dispose();
     this.normalizer = undefined;
   }
 
@@ -137,9 +137,7 @@ export class QueryGradients {
 
   private storedNormalizer(): StoredNormalizer | null {
     this.normalizer ??=
-      this.run.manifest.normalizer === 'none'
-        ? null
-        : StoredNormalizer.open(runPaths.normalizer(this.run.path));
+      this.run.manifest.normalizer === 'none' ? null : openNormalizer(runPaths.normalizer(this.run.path));
     return this.normalizer;
   }
 

@@ -3,7 +3,8 @@ import fs from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { BatchAxisError, NoExamplesError, RunMismatchError } from '../errors';
 import { GradientCollector } from '../gradient-collector';
-import { saveNormalizer, type Normalizer } from '../normalizers/normalizer';
+import type { Normalizer } from '../normalizers/normalizer';
+import { saveNormalizer } from '../normalizers/stored';
 import { buildIndexIfPossible } from '../search/open-index';
 import { sha256 } from '../store/record-file';
 import { describeModel } from './describe-model';
@@ -167,7 +168,7 @@ function describeRun(
     ...describeModel(model, collector),
     examples: options.exampleCount ?? null,
     dtype: options.dtype ?? 'float32',
-    normalizer: options.normalizer == null ? 'none' : 'adam',
+    normalizer: options.normalizer?.name ?? 'none',
     accumulate: false,
     trackOrder: false,
     optimizer: null,

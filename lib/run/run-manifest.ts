@@ -70,7 +70,8 @@ export interface RunDescription {
   /** Which layers' gradients are split by head, and how. */
   readonly attention: Attention;
   readonly dtype: RowDtype;
-  readonly normalizer: 'none' | 'adam';
+  /** The name of what gradients are divided by; `none` where they are not. */
+  readonly normalizer: string;
   readonly accumulate: boolean;
   readonly trackOrder: boolean;
   /** Class of the optimizer; null where the model is not compiled and none was named. */

@@ -3,7 +3,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { NoGradientError, OptimizerStateError } from '../errors';
 import { GradientCollector, type Captured, type GradientCollectorOptions } from '../gradient-collector';
 import { AdamNormalizer } from '../normalizers/adam';
-import { saveNormalizer } from '../normalizers/normalizer';
+import { saveNormalizer } from '../normalizers/stored';
 import { buildIndexIfPossible } from '../search/open-index';
 import type { RowDtype } from '../store/format';
 import { writeExamples, type ExampleRecord } from './example-records';

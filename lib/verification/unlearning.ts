@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { AttributedPart } from '../capture/attributed-layers';
 import { GradientCollector, type GradientCollectorOptions } from '../gradient-collector';
-import { elementScale, type Normalizer } from '../normalizers/normalizer';
+import { scaleMatrix, type Normalizer } from '../normalizers/normalizer';
 
 /** What a step changes: one tensor for each attributed weight, in its shape. */
 export type Direction = ReadonlyMap<tf.Variable, tf.Tensor>;
@@ -44,9 +44,7 @@ export class Unlearning {
         if (gradient === undefined) continue;
         // The collector has divided once, for the example's side of the inner product; this is the query's.
         const scaled =
-          this.normalizer === null
-            ? gradient
-            : gradient.mul<tf.Tensor2D>(elementScale(this.normalizer, part).matrix());
+          this.normalizer === null ? gradient : gradient.mul<tf.Tensor2D>(scaleMatrix(this.normalizer, part));
         layOutAsWeights(part, scaled).forEach((change, i) => {
           const weight = part.weights[i] as tf.Variable;
           const earlier = changes.get(weight);

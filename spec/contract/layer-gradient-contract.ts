@@ -4,7 +4,8 @@ import { projectGradient } from '../../kernels/project';
 import type { AttributedPart } from '../../lib/capture/attributed-layers';
 import { GradientCollector, type GradientCollectorOptions } from '../../lib/gradient-collector';
 import type { Attention } from '../../lib/layers/attention-heads';
-import { layerProjection } from '../../lib/projection';
+import { squaredGradients, squaredSums } from '../../lib/normalizers/squared-gradients';
+import { layerProjection, resolveProjection } from '../../lib/projection';
 import { batchGradients, batchOfOneGradients, type BatchLoss } from '../reference/batch-of-one';
 import { differenceGradients } from '../reference/finite-differences';
 import { relativeError, ROUNDING, TRUNCATION } from '../support/closeness';
@@ -106,50 +107,95 @@ export function describeLayerGradient(className: string, cases: readonly LayerGr
         }
       });
 
-      it.each(['rademacher', 'normal'] as const)('projects to L G Rᵀ (%s)', (projectionType) => {
-        const options = { projectionDim: 2, projectionType, seed: 5 } as const;
+      /** Compares with the exact gradients, put through `normalize` and then projected by plain products. */
+      const expectProjected = (
+        options: GradientCollectorOptions,
+        normalize: (gradients: tf.Tensor3D, part: AttributedPart) => tf.Tensor3D = (gradients) => gradients,
+      ) => {
         const { parts, values } = collect(options);
         const exact = collect({ projectionDim: 'exact' }).values;
         for (const part of parts) {
-          const { left, right } = layerProjection(part, options);
+          const { left, right } = layerProjection(part, resolveProjection(options));
           const expected = tf.tidy(() => {
-            const gradients = tf.tensor3d((exact.get(part.path) ?? []).flat(), [
-              batchSize,
-              ...part.gradientShape,
-            ]);
-            return projectGradient(gradients, left, right).arraySync().map(flat);
+            const shape: [number, number, number] = [batchSize, ...part.gradientShape];
+            const gradients = tf.tensor3d((exact.get(part.path) ?? []).flat(), shape);
+            return projectGradient(normalize(gradients, part), left, right).arraySync().map(flat);
           });
           left.dispose();
           right.dispose();
           expect(relativeError((values.get(part.path) ?? []).flat(), expected.flat())).toBeLessThan(ROUNDING);
         }
+      };
+
+      it.each(['rademacher', 'normal'] as const)('projects to L G Rᵀ (%s)', (projectionType) => {
+        expectProjected({ projectionDim: 2, projectionType, seed: 5 });
       });
 
       it.each(['laid out', 'by weight'])('divides each element before projecting, moments %s', (kept) => {
-        const epsilon = 0.1;
-        const weightMoments = ({ weights }: AttributedPart) => ({
-          tensors: weights.map(({ shape }, i) => tf.randomUniform(shape, 0.5, 3, 'float32', 11 + i)),
-          correction: 1.7,
-        });
+        const [epsilon, correction] = [0.1, 1.7];
+        const ofWeights = ({ weights }: AttributedPart) =>
+          weights.map(({ shape }, i) => tf.randomUniform(shape, 0.5, 3, 'float32', 11 + i));
         const secondMoments = (part: AttributedPart) =>
-          tf.tidy(() => part.asMatrix(weightMoments(part).tensors).mul<tf.Tensor2D>(1.7));
-        const normalizer = { epsilon, secondMoments, ...(kept === 'by weight' ? { weightMoments } : {}) };
-        const options = { projectionDim: 2, seed: 5 } as const;
-        const { parts, values } = collect({ ...options, normalizer });
-        const exact = collect({ projectionDim: 'exact' }).values;
-        for (const part of parts) {
-          const { left, right } = layerProjection(part, { ...options, projectionType: 'rademacher' });
-          const expected = tf.tidy(() => {
-            const gradients = tf.tensor3d((exact.get(part.path) ?? []).flat(), [
-              batchSize,
-              ...part.gradientShape,
-            ]);
-            const normalized = gradients.div<tf.Tensor3D>(secondMoments(part).sqrt().add(epsilon));
-            return projectGradient(normalized, left, right).arraySync().map(flat);
+          tf.tidy(() => part.asMatrix(ofWeights(part)).mul<tf.Tensor2D>(correction));
+        const kernelMoments = (part: AttributedPart) =>
+          part.asKernel === undefined ? null : { ...part.asKernel(ofWeights(part)), correction };
+        const plain = { name: 'spec', epsilon, secondMoments };
+        const normalizer = kept === 'by weight' ? { ...plain, kernelMoments } : plain;
+        expectProjected({ projectionDim: 2, seed: 5, normalizer }, (gradients, part) =>
+          gradients.div(secondMoments(part).sqrt().add(epsilon)),
+        );
+      });
+
+      it.each([2, 'exact'] as const)(
+        'divides by factored moments without forming gradients (%s)',
+        (projectionDim) => {
+          const factoredMoments = ({ gradientShape: [outputs, inputs] }: AttributedPart) => ({
+            rows: tf.randomUniform<tf.Rank.R1>([outputs], 0.5, 3, 'float32', 31),
+            columns: tf.randomUniform<tf.Rank.R1>([inputs], 0.5, 3, 'float32', 37),
           });
-          left.dispose();
-          right.dispose();
-          expect(relativeError((values.get(part.path) ?? []).flat(), expected.flat())).toBeLessThan(ROUNDING);
+          const normalizer = { name: 'spec', factoredMoments };
+          expectProjected({ projectionDim, seed: 5, normalizer }, (gradients, part) => {
+            const { rows, columns } = factoredMoments(part);
+            return gradients.div(rows.expandDims(1).mul(columns).div(rows.mean()).sqrt());
+          });
+        },
+      );
+
+      it('sums squares of gradients by row, by column and by weight', () => {
+        const exact = collect({ projectionDim: 'exact' }).values;
+        const collector = new GradientCollector(model, { attention });
+        const found = new Map<string, number[][]>();
+        const value = collector.runFactors(
+          () => loss(model, batch),
+          ({ path, gradientShape }, factors, multiplier) => {
+            const sums = tf.tidy(() => {
+              const { rows, columns } = squaredSums(factors, gradientShape);
+              return [rows, columns, squaredGradients(factors, gradientShape)].map((each) =>
+                Array.from(each.mul(multiplier ** 2).dataSync()),
+              );
+            });
+            found.set(path, sums);
+          },
+        );
+        value.dispose();
+        for (const { path, gradientShape } of collector.parts) {
+          const [outputs, inputs] = gradientShape;
+          const [rows, columns] = [outputs, inputs].map((size) => Array<number>(size).fill(0)) as [
+            number[],
+            number[],
+          ];
+          const elements = Array<number>(outputs * inputs).fill(0);
+          for (const gradient of exact.get(path) ?? []) {
+            gradient.forEach((element, i) => {
+              const [row, column] = [Math.floor(i / inputs), i % inputs];
+              rows[row] = (rows[row] ?? NaN) + element ** 2;
+              columns[column] = (columns[column] ?? NaN) + element ** 2;
+              elements[i] = (elements[i] ?? NaN) + element ** 2;
+            });
+          }
+          [rows, columns, elements].forEach((expected, i) => {
+            expect(relativeError(found.get(path)?.[i] ?? [], expected)).toBeLessThan(ROUNDING);
+          });
         }
       });
 

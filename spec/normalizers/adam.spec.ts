@@ -1,7 +1,8 @@
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { AdamNormalizer, GradientCollector } from '../../callbacks';
-import { saveNormalizer, StoredNormalizer } from '../../lib/normalizers/normalizer';
+import type { FixedNormalizer } from '../../lib/normalizers/fixed';
+import { openNormalizer, saveNormalizer } from '../../lib/normalizers/stored';
 import { relativeError } from '../support/closeness';
 import { temporaryDirectory } from '../support/temporary-directory';
 
@@ -55,11 +56,11 @@ it('is the same when saved and read back', () => {
   const normalizer = new AdamNormalizer(optimizer);
   const file = path.join(directory, 'normalizer.safetensors');
   saveNormalizer(file, normalizer, parts);
-  const stored = StoredNormalizer.open(file);
+  const stored = openNormalizer(file) as FixedNormalizer;
   expect(stored.epsilon).toBe(normalizer.epsilon);
   const [found, expected] = tf.tidy(() => [stored, normalizer].map((each) => each.secondMoments(parts[0]!)));
   expect(found!.arraySync()).toEqual(expected!.arraySync());
-  stored.close();
+  stored.dispose();
 });
 
 it('refuses an optimizer that has not taken a step', () => {

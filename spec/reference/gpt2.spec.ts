@@ -139,6 +139,7 @@ function project(gradients: tf.Tensor3D, left: tf.Tensor2D, right: tf.Tensor2D):
 /** V [O, I] of a map, given to each part as the optimizer would hold it, [I, O]. */
 function normalizer(epsilon: number, ofMap: (map: string) => tf.Tensor): Normalizer {
   return {
+    name: 'reference',
     epsilon,
     secondMoments: ({ path, asMatrix }: AttributedPart) => {
       const map = mapOf(path);
@@ -148,13 +149,17 @@ function normalizer(epsilon: number, ofMap: (map: string) => tf.Tensor): Normali
 }
 
 const adam = normalizer(1e-8, (map) => moments(`${map}.adam.weight`));
-/** Row and column moments r, c stand for V_oi = r_o c_i / mean(r). Shazeer & Stern, 2018. */
-const adafactor = normalizer(0, (map) => {
-  const [rows, columns] = [`${map}.adafactor.row`, `${map}.adafactor.col`].map((name) =>
-    moments(name).add(1e-30),
-  ) as [tf.Tensor, tf.Tensor];
-  return rows.expandDims(1).mul(columns).div(rows.mean());
-});
+const adafactor: Normalizer = {
+  name: 'reference',
+  factoredMoments({ path }: AttributedPart) {
+    const map = mapOf(path).replace('transformer.', '');
+    const [rows, columns] = [`${map}.adafactor.row`, `${map}.adafactor.col`].map(moments) as unknown as [
+      tf.Tensor1D,
+      tf.Tensor1D,
+    ];
+    return { rows, columns };
+  },
+};
 
 const ALL = documents.map((_, document) => document);
 const matricesOf = (map: string) =>

@@ -186,6 +186,7 @@ it('makes the same store where nobody says how many examples there are, as where
 
 /** Second moments that are this value everywhere. */
 const constant = (value: number): Normalizer => ({
+  name: 'constant',
   epsilon: 0,
   secondMoments: ({ gradientShape }) => tf.fill([...gradientShape], value),
 });
