@@ -4,8 +4,8 @@ import type { TokenEmbedding } from './layers/token-embedding';
 import type { ModelConfig } from './model-config';
 
 export interface Architecture {
-  /** The names by which `model_type` in `config.json` calls it. */
-  readonly modelTypes: readonly string[];
+  /** `model_type` in `config.json`. */
+  readonly modelType: string;
   /** What Hugging Face's files put before the names of the base model's weights. */
   readonly prefix: string;
   /** The output head's name, outside the base model. */

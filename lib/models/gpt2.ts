@@ -34,28 +34,26 @@ class Attention extends CompositeLayer {
     this.c_proj = new Linear({ name: `${name}.c_proj`, units: args.width });
   }
 
-  override build(shape: tf.Shape): void {
-    this.c_attn.build(shape);
-    this.c_proj.build(shape);
-    this.built = true;
-  }
-
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
     const { heads, scale } = this.args;
-    const [query, key, value] = splitQueryKeyValue(applyTo(this.c_attn, onlyInput(inputs)), heads);
+    const [query, key, value] = splitQueryKeyValue(
+      applyTo(this.c_attn, onlyInput(inputs)),
+      heads,
+      'map by map',
+    );
     const mixed = causalAttention(query, key, value, { scale, window: null });
     return applyTo(this.c_proj, joinHeads(mixed));
   }
 }
 
 /** [N, S, C] -> the same. */
-class FeedForward extends CompositeLayer {
+export class Gpt2FeedForward extends CompositeLayer {
   static readonly className = 'BergsonGpt2FeedForward';
   readonly c_fc: Linear;
   readonly c_proj: Linear;
   private readonly activation: (x: tf.Tensor) => tf.Tensor;
 
-  constructor(args: Gpt2BlockArgs) {
+  constructor(args: Pick<Gpt2BlockArgs, 'name' | 'width' | 'innerWidth' | 'activation'>) {
     const name = `${args.name}.mlp`;
     super({ name });
     this.c_fc = new Linear({ name: `${name}.c_fc`, units: args.innerWidth });
@@ -80,7 +78,7 @@ class Gpt2Block extends CompositeLayer {
   readonly ln_1: LayerNorm;
   readonly attn: Attention;
   readonly ln_2: LayerNorm;
-  readonly mlp: FeedForward;
+  readonly mlp: Gpt2FeedForward;
 
   constructor(private readonly args: Gpt2BlockArgs) {
     const { name, epsilon } = args;
@@ -88,12 +86,7 @@ class Gpt2Block extends CompositeLayer {
     this.ln_1 = new LayerNorm({ name: `${name}.ln_1`, epsilon });
     this.attn = new Attention(args);
     this.ln_2 = new LayerNorm({ name: `${name}.ln_2`, epsilon });
-    this.mlp = new FeedForward(args);
-  }
-
-  override build(shape: tf.Shape): void {
-    for (const layer of this.held) layer.build(shape);
-    this.built = true;
+    this.mlp = new Gpt2FeedForward(args);
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
@@ -112,7 +105,7 @@ class Gpt2Block extends CompositeLayer {
 tf.serialization.registerClass(Gpt2Block);
 
 export const gpt2: Architecture = {
-  modelTypes: ['gpt2'],
+  modelType: 'gpt2',
   prefix: 'transformer.',
   headName: 'lm_head',
   mapLayout: 'inputs first',

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { ModelConfigError } from '../errors';
+import { isMap } from '../store/record-file';
 
 export class ModelConfig {
   /** `file` is where the values are from, for messages. */
@@ -19,10 +20,8 @@ export class ModelConfig {
     } catch (cause) {
       throw new ModelConfigError(file, 'config.json', undefined, 'a file of JSON', { cause });
     }
-    if (typeof values !== 'object' || values === null || Array.isArray(values)) {
-      throw new ModelConfigError(file, 'config.json', values, 'a JSON object');
-    }
-    return new ModelConfig(file, values as Record<string, unknown>);
+    if (!isMap(values)) throw new ModelConfigError(file, 'config.json', values, 'a JSON object');
+    return new ModelConfig(file, values);
   }
 
   /** A positive whole number. Without a default it must be there. @throws ModelConfigError */
@@ -48,6 +47,19 @@ export class ModelConfig {
   choice<Name extends string>(field: string, names: readonly Name[], otherwise?: Name): Name {
     const value = this.values[field] ?? otherwise;
     return names.find((name) => name === value) ?? this.refuse(field, `one of ${names.join(', ')}`);
+  }
+
+  /** The object in a field; empty if there is none. @throws ModelConfigError */
+  inside(field: string): ModelConfig {
+    const values = this.values[field] ?? {};
+    return isMap(values)
+      ? new ModelConfig(`${this.file}, ${field}`, values)
+      : this.refuse(field, 'an object');
+  }
+
+  /** These values in place of those that there are. */
+  with(values: Readonly<Record<string, unknown>>): ModelConfig {
+    return new ModelConfig(this.file, { ...this.values, ...values });
   }
 
   /** @throws ModelConfigError, which says what the field must be */

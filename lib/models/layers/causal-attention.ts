@@ -79,15 +79,32 @@ function causalMask(positions: number, window: number | null): tf.Tensor2D {
   return tf.mul(tf.cast(unseen, 'float32'), UNSEEN);
 }
 
+/** [N, S, H D] -> [N, H, S, D]. */
+export function splitHeads(x: tf.Tensor3D, heads: number): tf.Tensor4D {
+  const [n, positions, channels] = x.shape;
+  return x.reshape([n, positions, heads, channels / heads]).transpose<tf.Tensor4D>([0, 2, 1, 3]);
+}
+
 /** [N, H, S, D] -> [N, S, H D]. */
 export function joinHeads(x: tf.Tensor4D): tf.Tensor3D {
   const [n, heads, positions, size] = x.shape;
   return x.transpose([0, 2, 1, 3]).reshape([n, positions, heads * size]);
 }
 
-/** Queries, keys and values that lie in this order for all heads, [N, S, 3 H D], as [N, H, S, D] each; one copy. */
-export function splitQueryKeyValue(x: tf.Tensor3D, heads: number): [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D] {
+/**
+ * Queries, keys and values that are the outputs of one map, [N, S, 3 H D], as [N, H, S, D] each, by one copy. `order` is
+ * theirs: all queries before all keys, or each head's query before its key.
+ */
+export function splitQueryKeyValue(
+  x: tf.Tensor3D,
+  heads: number,
+  order: 'map by map' | 'head by head',
+): [query: tf.Tensor4D, key: tf.Tensor4D, value: tf.Tensor4D] {
   const [n, positions, channels] = x.shape;
-  const apart = x.reshape([n, positions, 3, heads, channels / (3 * heads)]).transpose([2, 0, 3, 1, 4]);
+  const size = channels / (3 * heads);
+  const apart =
+    order === 'map by map'
+      ? x.reshape([n, positions, 3, heads, size]).transpose([2, 0, 3, 1, 4])
+      : x.reshape([n, positions, heads, 3, size]).transpose([3, 0, 2, 1, 4]);
   return tf.unstack(apart) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
 }

@@ -29,6 +29,12 @@ export abstract class CompositeLayer extends tf.layers.Layer {
     for (const layer of this.held) layer.trainable = trainable;
   }
 
+  /** Each layer held is given the input's shape, unless the class says otherwise. */
+  override build(inputShape: tf.Shape | tf.Shape[]): void {
+    for (const layer of this.held) layer.build(onlyShape(inputShape));
+    this.built = true;
+  }
+
   override computeOutputShape(inputShape: tf.Shape | tf.Shape[]): tf.Shape {
     return onlyShape(inputShape);
   }

@@ -1,0 +1,78 @@
+/** Root mean square normalization over the last axis, and its per-example gradients. */
+import * as tf from '@tensorflow/tfjs';
+import { vectorMatrix } from '../../layers/gradient-matrix';
+import { registerLayerGradient, type LayerGradient } from '../../layers/layer-gradient';
+import { variablesOf } from '../../layers/weight';
+import { onlyInput, onlyShape } from './composite-layer';
+
+export interface RmsNormArgs {
+  readonly name: string;
+  readonly epsilon: number;
+}
+
+/** x / sqrt(mean x² + epsilon) * scale: float32 [N, S, C] -> the same. Zhang & Sennrich, arXiv 1910.07467, equation 4. */
+export class RmsNorm extends tf.layers.Layer {
+  static readonly className = 'BergsonRmsNorm';
+  private readonly epsilon: number;
+  /** [C]. */
+  scale!: tf.LayerVariable;
+
+  constructor({ name, epsilon }: RmsNormArgs) {
+    super({ name });
+    this.epsilon = epsilon;
+  }
+
+  override build(shape: tf.Shape | tf.Shape[]): void {
+    const channels = onlyShape(shape).at(-1) ?? 0;
+    this.scale = this.addWeight(`${this.name}.weight`, [channels], 'float32', tf.initializers.ones());
+    this.built = true;
+  }
+
+  /** What the scale applies to. Differentiable once. */
+  normalize(x: tf.Tensor): tf.Tensor {
+    return tf.customGrad((input, save) => {
+      const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(input as tf.Tensor), -1, true), this.epsilon));
+      const normalized = tf.mul(input as tf.Tensor, inverse);
+      (save as tf.GradSaveFunc)([normalized, inverse]);
+      return {
+        value: normalized,
+        gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
+          const [normalized, inverse] = saved as [tf.Tensor, tf.Tensor];
+          const along = tf.mean(tf.mul(dy, normalized), -1, true);
+          return tf.mul(tf.sub(dy, tf.mul(normalized, along)), inverse);
+        },
+      };
+    })(x);
+  }
+
+  weigh(normalized: tf.Tensor): tf.Tensor {
+    return tf.mul(normalized, this.scale.read());
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return this.weigh(this.normalize(onlyInput(inputs)));
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    return { ...super.getConfig(), epsilon: this.epsilon };
+  }
+}
+
+tf.serialization.registerClass(RmsNorm);
+
+/** sum_s d_s x̂_s: [C, 1]. */
+const rmsNormGradient: LayerGradient<RmsNorm> = {
+  className: RmsNorm.className,
+
+  parts: ({ scale }) => [{ name: '', weights: variablesOf(scale), asMatrix: vectorMatrix }],
+
+  forward({ layer, inputs }, tap) {
+    const normalized = layer.normalize(onlyInput(inputs));
+    return tap(layer.weigh(normalized), [normalized], ([values], outputGradient) => {
+      const [n = 0] = outputGradient.shape;
+      const products = tf.mul(outputGradient, values as tf.Tensor);
+      return [{ gradient: tf.sum(products.reshape([n, -1, products.shape.at(-1) ?? 0]), 1).expandDims(2) }];
+    });
+  },
+};
+registerLayerGradient(rmsNormGradient);
