@@ -8,6 +8,7 @@
 #include "cuda-call.h"
 #include "instruction-sets.h"
 #include "operation.h"
+#include "scan.h"
 #include "thread-pool.h"
 
 namespace {
@@ -67,17 +68,63 @@ napi_value use_cuda(napi_env env, napi_callback_info info) {
   return complaint(env, [&] { bergson::use_cuda(library); });
 }
 
+napi_value register_operations(napi_env env, napi_callback_info) {
+  return text(env, bergson::register_operations());
+}
+
+// The numbers of a typed array; null where it is empty.
+template <class Number>
+Number* numbers(napi_env env, napi_value array, std::size_t* count = nullptr) {
+  void* data = nullptr;
+  std::size_t length = 0;
+  napi_get_typedarray_info(env, array, nullptr, &length, &data, nullptr, nullptr);
+  if (count != nullptr) *count = length;
+  return length == 0 ? nullptr : static_cast<Number*>(data);
+}
+
+napi_value scan(napi_env env, napi_callback_info info) {
+  std::size_t count = 9;
+  napi_value arguments[9];
+  napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
+  if (count < 9) {
+    napi_throw_error(env, nullptr, "scan takes nine arrays");
+    return nullptr;
+  }
+  std::int32_t* facts = numbers<std::int32_t>(env, arguments[0]);
+  bergson::Scan scan = {};
+  const std::size_t first = static_cast<std::size_t>(facts[0]);
+  scan.count = static_cast<std::size_t>(facts[1]);
+  scan.width = static_cast<std::size_t>(facts[2]);
+  scan.half = facts[3] != 0;
+  scan.unit_norm = facts[4] != 0;
+  scan.query_count = static_cast<std::size_t>(facts[5]);
+  scan.strip = static_cast<std::size_t>(facts[6]);
+  scan.columns = static_cast<std::size_t>(facts[7]);
+  scan.rows = numbers<std::uint8_t>(env, arguments[1]);
+  scan.written = numbers<std::uint8_t>(env, arguments[2]);
+  scan.ranges = numbers<std::uint32_t>(env, arguments[3], &scan.range_count);
+  scan.range_count /= 2;
+  scan.queries = numbers<float>(env, arguments[4]);
+  scan.highest = numbers<float>(env, arguments[5]);
+  scan.lowest = numbers<float>(env, arguments[6]);
+  scan.margins = numbers<float>(env, arguments[7]);
+  scan.hits = numbers<bergson::Hit>(env, arguments[8], &scan.capacity);
+  scan.capacity /= sizeof(bergson::Hit) / sizeof(float);
+  const bergson::Scanned scanned = bergson::scan(scan, first);
+  facts[0] = static_cast<std::int32_t>(scanned.next);
+  napi_value hits;
+  napi_create_uint32(env, static_cast<std::uint32_t>(scanned.hits), &hits);
+  return hits;
+}
+
 }  // namespace
 
 NAPI_MODULE_INIT() {
   bergson::ThreadPool::instance().set_threads(thread_count());
-  const std::string failure = bergson::register_operations();
-  if (!failure.empty()) {
-    napi_throw_error(env, nullptr, failure.c_str());
-    return nullptr;
-  }
   const napi_property_descriptor properties[] = {
       {"instructionSets", nullptr, nullptr, nullptr, nullptr, instruction_sets(env), napi_enumerable, nullptr},
+      {"registerOperations", nullptr, register_operations, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"scan", nullptr, scan, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"useInstructionSet", nullptr, use_instruction_set, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"cudaProblem", nullptr, cuda_problem, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"useCuda", nullptr, use_cuda, nullptr, nullptr, nullptr, napi_enumerable, nullptr},

@@ -2,27 +2,34 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#include <cstring>
+
 #include "tiles.h"
 
 // Enabled for this part of the file alone, so that no inline function of a header is compiled with it and then
 // chosen by the linker for every processor.
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx2,fma")
+#pragma GCC target("avx2,fma,f16c")
 #endif
 
 namespace bergson {
 namespace {
 #include "tiles-generic.h"
 #include "vectors-x86.h"
+#include "dots-generic.h"
 
 void multiply(const Product& p) { multiply_with<Ymm, Ymm, 6>(p); }
 void add_products(const Lines& lines, float* out) { add_products_with<Ymm>(lines, out); }
 void inverse_roots(const float* x, std::size_t count, float correction, float epsilon, float* out) {
   inverse_roots_with<Ymm>(x, count, correction, epsilon, out);
 }
+float widen(const void* from, bool half, std::size_t count, float* out) {
+  return widen_with<Ymm>(from, half, count, out);
+}
+float dots(const Dots& d, float* sums) { return dots_with<Ymm>(d, sums); }
 }  // namespace
 }  // namespace bergson
 
@@ -33,7 +40,9 @@ void inverse_roots(const float* x, std::size_t count, float correction, float ep
 #endif
 
 namespace bergson {
-static bool supported() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-const InstructionSet kAvx2 = {"avx2", supported, multiply, add_products, inverse_roots};
+static bool supported() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+const InstructionSet kAvx2 = {"avx2", supported, multiply, add_products, inverse_roots, widen, dots};
 }  // namespace bergson
 #endif

@@ -2,14 +2,16 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#include <cstring>
+
 #include "tiles.h"
 
 // As in tiles-avx2.cc.
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx512f,avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx2,fma,f16c"))), apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx2,fma")
+#pragma GCC target("avx512f,avx2,fma,f16c")
 #endif
 
 namespace bergson {
@@ -23,6 +25,9 @@ struct Zmm {
   static constexpr std::size_t kWidth = 16;
   static V zero() { return _mm512_setzero_ps(); }
   static V load(const float* from) { return _mm512_loadu_ps(from); }
+  static V widen(const std::uint16_t* from) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+  }
   static void store(float* to, V value) { _mm512_storeu_ps(to, value); }
   static Mask first(std::size_t count) { return static_cast<Mask>((1u << count) - 1); }
   static V load_first(const float* from, Mask mask) { return _mm512_maskz_loadu_ps(mask, from); }
@@ -35,11 +40,17 @@ struct Zmm {
   }
 };
 
+#include "dots-generic.h"
+
 void multiply(const Product& p) { multiply_with<Zmm, Ymm, 8>(p); }
 void add_products(const Lines& lines, float* out) { add_products_with<Zmm>(lines, out); }
 void inverse_roots(const float* x, std::size_t count, float correction, float epsilon, float* out) {
   inverse_roots_with<Zmm>(x, count, correction, epsilon, out);
 }
+float widen(const void* from, bool half, std::size_t count, float* out) {
+  return widen_with<Zmm>(from, half, count, out);
+}
+float dots(const Dots& d, float* sums) { return dots_with<Zmm>(d, sums); }
 }  // namespace
 }  // namespace bergson
 
@@ -51,6 +62,6 @@ void inverse_roots(const float* x, std::size_t count, float correction, float ep
 
 namespace bergson {
 static bool supported() { return __builtin_cpu_supports("avx512f") && kAvx2.supported(); }
-const InstructionSet kAvx512 = {"avx512", supported, multiply, add_products, inverse_roots};
+const InstructionSet kAvx512 = {"avx512", supported, multiply, add_products, inverse_roots, widen, dots};
 }  // namespace bergson
 #endif

@@ -14,6 +14,20 @@ struct Four {
   static constexpr std::size_t kWidth = 4;
   static V zero() { return V{}; }
   static V load(const float* from) { return load_first(from, kWidth); }
+  // Exponent and fraction move to their places in a float32, whose exponent counts from 127 in place of 15; multiplying
+  // makes up for that, and is right for subnormal numbers, too. Infinity and NaN have an exponent of their own.
+  static V widen(const std::uint16_t* from) {
+    V value;
+    for (std::size_t i = 0; i < kWidth; i++) {
+      const std::uint32_t bits = static_cast<std::uint32_t>(from[i] & 0x7fff) << 13;
+      const std::uint32_t special = (from[i] & 0x7c00) == 0x7c00 ? bits | 0x7f800000 : bits;
+      float magnitude;
+      std::memcpy(&magnitude, &special, sizeof magnitude);
+      if (special == bits) magnitude *= 0x1p112f;
+      value[i] = from[i] & 0x8000 ? -magnitude : magnitude;
+    }
+    return value;
+  }
   static void store(float* to, V value) { store_first(to, kWidth, value); }
   static Mask first(std::size_t count) { return count; }
   static V load_first(const float* from, Mask count) {
@@ -30,13 +44,19 @@ struct Four {
   }
 };
 
+#include "dots-generic.h"
+
 bool supported() { return true; }
 void multiply(const Product& p) { multiply_with<Four, Four, 4>(p); }
 void add_products(const Lines& lines, float* out) { add_products_with<Four>(lines, out); }
 void inverse_roots(const float* x, std::size_t count, float correction, float epsilon, float* out) {
   inverse_roots_with<Four>(x, count, correction, epsilon, out);
 }
+float widen(const void* from, bool half, std::size_t count, float* out) {
+  return widen_with<Four>(from, half, count, out);
+}
+float dots(const Dots& d, float* sums) { return dots_with<Four>(d, sums); }
 }  // namespace
 
-const InstructionSet kBaseline = {"baseline", supported, multiply, add_products, inverse_roots};
+const InstructionSet kBaseline = {"baseline", supported, multiply, add_products, inverse_roots, widen, dots};
 }  // namespace bergson

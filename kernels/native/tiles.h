@@ -1,6 +1,7 @@
 // Matrix products with a thin right-hand side and what goes with them, for one instruction set each.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 
 namespace bergson {
 
@@ -27,6 +28,16 @@ struct Lines {
   std::size_t b_stride;
 };
 
+// A row of `count` numbers, float16 where `half`, and one to four queries, `stride` floats from one to the next.
+struct Dots {
+  const void* row;
+  bool half;
+  std::size_t count;
+  const float* queries;
+  std::size_t stride;
+  std::size_t query_count;
+};
+
 // Each element is summed over k in order, whatever m and n are: how work is divided over rows does not show.
 struct InstructionSet {
   const char* name;
@@ -36,6 +47,10 @@ struct InstructionSet {
   void (*add_products)(const Lines&, float* out);
   // out [count] = 1 / (sqrt(correction x) + epsilon).
   void (*inverse_roots)(const float* x, std::size_t count, float correction, float epsilon, float* out);
+  // Writes `count` numbers, float16 where `half`, as float32; returns the sum of their squares.
+  float (*widen)(const void* from, bool half, std::size_t count, float* out);
+  // Adds the inner products of a row with each query to sums; returns the sum of the row's squares.
+  float (*dots)(const Dots&, float* sums);
 };
 
 extern const InstructionSet kBaseline;

@@ -5,6 +5,9 @@ struct Ymm {
   static constexpr std::size_t kWidth = 8;
   static V zero() { return _mm256_setzero_ps(); }
   static V load(const float* from) { return _mm256_loadu_ps(from); }
+  static V widen(const std::uint16_t* from) {
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+  }
   static void store(float* to, V value) { _mm256_storeu_ps(to, value); }
   static Mask first(std::size_t count) {
     const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);

@@ -35,16 +35,13 @@ export class HnswUnavailableError extends BergsonError {
   }
 }
 
-/** Thrown when the thread that builds or searches an HNSW index fails: out of memory, a full disk, a bug. */
-export class HnswFailedError extends BergsonError {
+/** Thrown when a thread that searches, or builds an index, fails: out of memory, a full disk, a bug. */
+export class SearchThreadError extends BergsonError {
   constructor(
     readonly detail: string,
     options?: { cause?: unknown },
   ) {
-    super(
-      `the HNSW index failed (${detail}); free memory and disk and try again, or search exactly`,
-      options,
-    );
+    super(`a thread that searches failed (${detail}); free memory and disk and try again`, options);
   }
 }
 

@@ -1,80 +1,154 @@
-/** Exact search: every row of the store against every query, in one pass over the file. */
+/**
+ * Exact search. Every row is scored in float32 with a bound of what that may be off (kernels/scan/margin.ts); rows that
+ * may be among the best or worst are then scored in float64, which decides.
+ */
+import type { ColumnRange } from '../../kernels/scan/column-ranges';
+import { bestScanKernel, type ScanKernel } from '../../kernels/scan/open-scanner';
 import { UnknownColumnError } from '../errors';
 import { columnOffsets } from '../store/format';
 import type { GradientStoreReader } from '../store/reader';
+import { Candidates } from './candidates';
+import { exactScores, type Scoring } from './exact-scores';
 import { checkSearch, type GradientIndex, type Neighbors, type SearchOptions } from './gradient-index';
-import { innerProducts, type ColumnRange } from './inner-products';
+import type { QueryCandidates } from './scan';
+import { ScanThreads } from './scan-threads';
 import { TopK } from './top-k';
+
+/** Queries of one pass: what a thread keeps of them is no more than this, in bytes, and hits have room. */
+const QUERY_BYTES = 64 * 1024 * 1024;
+const MOST_QUERIES = 128;
+
+export interface ExactIndexOptions {
+  /** Threads that scan: 0 for the calling one alone. Default: as many as there are processors, where that is worth it. */
+  readonly threads?: number;
+  /** Default: the addon's where it is built, else WebAssembly. */
+  readonly kernel?: ScanKernel;
+}
 
 /** Searches a store as it is; nothing to build. Does not close the reader it is given. */
 export class ExactIndex implements GradientIndex {
   readonly engine = 'exact';
   readonly rows: number;
+  private readonly threads: ScanThreads;
+  private readonly kernel: ScanKernel;
 
-  constructor(private readonly store: GradientStoreReader) {
+  constructor(
+    private readonly store: GradientStoreReader,
+    { threads, kernel = bestScanKernel() }: ExactIndexOptions = {},
+  ) {
     this.rows = store.rowsWritten;
+    this.threads = new ScanThreads(threads);
+    this.kernel = kernel;
   }
 
   async search(queries: readonly Float32Array[], options: SearchOptions): Promise<Neighbors[]> {
-    const { store } = this;
-    checkSearch(queries, options, this.rows, store.width);
-    const ranges = columnRanges(store, options.layers);
-    const divisors = options.unitNorm ? rowNorms(store, options.layers) : undefined;
-    const wide = queries.map((query) => Float64Array.from(query));
-    const heaps = queries.map(() => ({ high: new TopK(options.k, 1), low: new TopK(options.k, -1) }));
-    let scores = new Float64Array(0);
-    for (const { first, count, rows } of store.blocks()) {
-      if (scores.length < queries.length * count) scores = new Float64Array(queries.length * count);
-      innerProducts(rows, count, store.width, wide, ranges, scores);
-      heaps.forEach(({ high, low }, query) => {
-        for (let row = 0; row < count; row++) {
-          const example = first + row;
-          if (!store.isWritten(example)) continue;
-          const score = divide(scores[query * count + row] ?? 0, divisors?.[example]);
-          high.push(example, score);
-          low.push(example, score);
-        }
-      });
-      await nextTurn(); // a long scan must not hold up everything else in the process
+    checkSearch(queries, options, this.rows, this.store.width);
+    const ranges = columnRanges(this.store, options.layers);
+    const columns = ranges.reduce((sum, { begin, end }) => sum + end - begin, 0);
+    const atOnce = Math.max(1, Math.min(MOST_QUERIES, Math.floor(QUERY_BYTES / (4 * columns))));
+    const found: Neighbors[] = [];
+    for (let first = 0; first < queries.length; first += atOnce) {
+      const scoring = {
+        queries: queries.slice(first, first + atOnce),
+        ranges,
+        unitNorm: options.unitNorm ?? false,
+      };
+      found.push(...(await this.pass(scoring, options.k)));
     }
-    return heaps.map(({ high, low }) => ({ highest: high.sorted(), lowest: low.sorted() }));
+    return found;
   }
 
-  close(): Promise<void> {
-    return Promise.resolve();
+  async close(): Promise<void> {
+    await this.threads.close();
+  }
+
+  private async pass(scoring: Scoring, k: number): Promise<Neighbors[]> {
+    const { store, kernel } = this;
+    const task = { ...scoring, file: store.file(), flags: store.flags, k, kernel };
+    const parts = await this.threads.scan(task);
+    return rankExactly(store, scoring, k, parts);
   }
 }
 
-/** The scores of `examples` (rows of `store`) for one `query` [width]: [n], as exact search gives them. */
+/**
+ * The best and worst k for each query by their exact scores, of candidates which several scans found.
+ * Throws NonFiniteValueError, CorruptStoreError.
+ */
+function rankExactly(
+  store: GradientStoreReader,
+  scoring: Scoring,
+  k: number,
+  parts: readonly (readonly QueryCandidates[])[],
+): Neighbors[] {
+  const file = store.file();
+  const pairs: { row: number; query: number; ranking: TopK }[] = [];
+  const rankings = scoring.queries.map((_, query) => {
+    const end = (name: 'highest' | 'lowest', sign: 1 | -1): TopK => {
+      const ranking = new TopK(k, sign);
+      for (const row of merge(parts, query, name, sign, k, file, scoring))
+        pairs.push({ row, query, ranking });
+      return ranking;
+    };
+    return { highest: end('highest', 1), lowest: end('lowest', -1) };
+  });
+  exactScores(file, scoring, pairs).forEach((score, i) => {
+    const pair = pairs[i];
+    pair?.ranking.push(pair.row, score);
+  });
+  return rankings.map(({ highest, lowest }) => ({ highest: highest.sorted(), lowest: lowest.sorted() }));
+}
+
+/** The rows that may still be among the best k of all parts together. */
+function merge(
+  parts: readonly (readonly QueryCandidates[])[],
+  query: number,
+  end: 'highest' | 'lowest',
+  sign: 1 | -1,
+  k: number,
+  file: ReturnType<GradientStoreReader['file']>,
+  scoring: Scoring,
+): Float64Array {
+  const scale = parts[0]?.[query]?.scale ?? 1;
+  const together = new Candidates(k, sign, (rows) =>
+    exactScores(
+      file,
+      scoring,
+      rows.map((row) => ({ row, query })),
+    ).map((score) => score * scale),
+  );
+  for (const part of parts) {
+    const bounded = part[query]?.[end];
+    bounded?.rows.forEach((row, i) => {
+      together.offer(row, bounded.scores[i] ?? NaN, bounded.margins[i] ?? Infinity);
+    });
+  }
+  return together.bounded().rows;
+}
+
+/** The scores of `examples` (rows of `store`) for one `query` [width]: [n]. Throws RowNotWrittenError, ExampleRangeError. */
 export function scoreExamples(
   store: GradientStoreReader,
   query: Float32Array,
   examples: readonly number[],
-  unitNorm = false,
 ): Float64Array {
-  const scores = new Float64Array(examples.length);
-  const ranges = columnRanges(store);
-  innerProducts(
-    store.readRows(examples),
-    examples.length,
-    store.width,
-    [Float64Array.from(query)],
-    ranges,
-    scores,
-  );
-  if (!unitNorm) return scores;
-  const norms = store.norms().rows;
-  return scores.map((score, i) => divide(score, norms[examples[i] ?? 0]));
+  for (const example of examples) store.checkHeld(example);
+  const scoring = { queries: [query], ranges: columnRanges(store), unitNorm: false };
+  const pairs = examples.map((row) => ({ row, query: 0 }));
+  return exactScores(store.file(), scoring, pairs);
 }
 
-/** The columns of `layers`, or all of them. Throws {@link UnknownColumnError}. */
+/** The columns of `layers`, or all of them; neighboring layers make one stretch. Throws {@link UnknownColumnError}. */
 function columnRanges(store: GradientStoreReader, layers?: readonly string[]): ColumnRange[] {
   if (!layers) return [{ begin: 0, end: store.width }];
   const offsets = columnOffsets(store.layout);
-  return layerNumbers(store, layers).map((layer) => ({
-    begin: offsets[layer] ?? 0,
-    end: offsets[layer + 1] ?? 0,
-  }));
+  const ranges: { begin: number; end: number }[] = [];
+  for (const layer of layerNumbers(store, layers)) {
+    const [begin = 0, end = 0] = [offsets[layer], offsets[layer + 1]];
+    const last = ranges.at(-1);
+    if (last?.end === begin) last.end = end;
+    else ranges.push({ begin, end });
+  }
+  return ranges;
 }
 
 /**
@@ -89,24 +163,4 @@ export function layerNumbers(store: GradientStoreReader, layers: readonly string
     return found;
   });
   return [...new Set(numbers)].sort((a, b) => a - b);
-}
-
-/** Norms of all rows over the columns of `layers`: [rows]. */
-function rowNorms(store: GradientStoreReader, layers?: readonly string[]): ArrayLike<number> {
-  const norms = store.norms();
-  if (!layers) return norms.rows;
-  const numbers = layerNumbers(store, layers);
-  const count = store.columns.length;
-  return Float64Array.from({ length: store.rows }, (_, row) =>
-    Math.hypot(...numbers.map((layer) => norms.layers[row * count + layer] ?? 0)),
-  );
-}
-
-function divide(score: number, norm: number | undefined): number {
-  if (norm === undefined) return score;
-  return norm === 0 ? 0 : score / norm;
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -13,10 +13,12 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import type { HierarchicalNSW } from 'hnswlib-node';
+import { HnswUnavailableError } from '../errors';
 import { GradientStoreReader } from '../store/reader';
-import { scoreExamples } from './exact';
+import { exactScores } from './exact-scores';
 import type { Neighbor, Neighbors } from './gradient-index';
 import { indexPaths, type HnswRecord, type HnswSettings } from './hnsw-format';
+import { answerRequests } from './thread-side';
 import { TopK } from './top-k';
 
 /** What the main thread asks for; one answer each, `build` also reports progress. */
@@ -36,12 +38,6 @@ export type BuiltGraph = Pick<HnswRecord, 'dimension' | 'count' | 'bytes' | 'sha
 /** `search`: null for a query whose graph search came back with fewer than k rows. */
 export type Found = (Neighbors | null)[];
 
-/** `load` answers with the sha256 of the file it read, for the main thread to compare. */
-export type HnswAnswer =
-  | { readonly id: number; readonly progress: number }
-  | { readonly id: number; readonly result: BuiltGraph | string | Found }
-  | { readonly id: number; readonly failure: string; readonly unavailable: boolean };
-
 interface Loaded {
   readonly graph: HierarchicalNSW;
   readonly store: GradientStoreReader;
@@ -51,8 +47,6 @@ interface Loaded {
 const PROGRESS_ROWS = 250;
 let loaded: Loaded | undefined;
 
-class Unavailable extends Error {}
-
 function newGraph(dimension: number): HierarchicalNSW {
   try {
     // Loaded here and not on top: the package is optional, and its absence is an answer, not a crash.
@@ -60,7 +54,9 @@ function newGraph(dimension: number): HierarchicalNSW {
     const hnswlib = require('hnswlib-node') as typeof import('hnswlib-node');
     return new hnswlib.HierarchicalNSW('ip', dimension);
   } catch (cause) {
-    throw new Unavailable(cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : 'unknown error');
+    throw new HnswUnavailableError(
+      cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : 'unknown error',
+    );
   }
 }
 
@@ -129,7 +125,9 @@ function bestRows(query: Float32Array, k: number, ef: number, sign: 1 | -1): Nei
   const candidates = graph.searchKnn(point, ef).neighbors;
   if (candidates.length < k) return undefined;
   const best = new TopK(k, sign);
-  const scores = scoreExamples(store, query, candidates, unitNorm);
+  const scoring = { queries: [query], ranges: [{ begin: 0, end: store.width }], unitNorm };
+  const pairs = candidates.map((row) => ({ row, query: 0 }));
+  const scores = exactScores(store.file(), scoring, pairs);
   candidates.forEach((example, i) => {
     best.push(example, scores[i] ?? 0);
   });
@@ -151,24 +149,15 @@ function checksum(file: string): string {
   }
 }
 
-function answer(id: number, request: HnswRequest): BuiltGraph | string | Found {
-  switch (request.op) {
-    case 'build':
-      return build(request.directory, request.settings, (progress) => {
-        parentPort?.postMessage({ id, progress } satisfies HnswAnswer);
-      });
-    case 'load':
-      return load(request.directory, request.record);
-    case 'search':
-      return search(request.queries, request.k, request.ef);
-  }
+if (parentPort) {
+  answerRequests(parentPort, (request: HnswRequest, report): BuiltGraph | string | Found => {
+    switch (request.op) {
+      case 'build':
+        return build(request.directory, request.settings, report);
+      case 'load':
+        return load(request.directory, request.record);
+      case 'search':
+        return search(request.queries, request.k, request.ef);
+    }
+  });
 }
-
-parentPort?.on('message', ({ id, request }: { id: number; request: HnswRequest }) => {
-  try {
-    parentPort?.postMessage({ id, result: answer(id, request) } satisfies HnswAnswer);
-  } catch (error) {
-    const failure = error instanceof Error ? error.message : String(error);
-    parentPort?.postMessage({ id, failure, unavailable: error instanceof Unavailable } satisfies HnswAnswer);
-  }
-});

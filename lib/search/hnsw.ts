@@ -28,7 +28,7 @@ const LARGEST_CANDIDATE_SHARE = 0.5;
 /**
  * Builds the index of `store` on a thread of its own, as `index/hnsw.bin` and a record without a certificate
  * (see certificate.ts), and resolves to the record. `onProgress` is told how many rows are in. Throws
- * IncompleteStoreError, HnswUnavailableError, HnswFailedError, DiskWriteError.
+ * IncompleteStoreError, HnswUnavailableError, SearchThreadError, DiskWriteError.
  */
 export async function buildHnsw(
   store: GradientStoreReader,
@@ -70,7 +70,7 @@ export class HnswIndex implements GradientIndex {
     this.exact = new ExactIndex(store);
   }
 
-  /** Loads the graph beside `store`. Throws {@link IndexMismatchError}, HnswUnavailableError, HnswFailedError. */
+  /** Loads the graph beside `store`. Throws {@link IndexMismatchError}, HnswUnavailableError, SearchThreadError. */
   static async open(store: GradientStoreReader, record: HnswRecord): Promise<HnswIndex> {
     const thread = new HnswThread();
     try {

@@ -78,7 +78,7 @@ export interface BuildIndexOptions {
 
 /**
  * Builds the HNSW index of the store in `storeDirectory`, measures its recall with more and more
- * candidates until it reaches `threshold`, and writes both beside the store. Throws IncompleteStoreError, HnswUnavailableError, HnswFailedError, DiskWriteError.
+ * candidates until it reaches `threshold`, and writes both beside the store. Throws IncompleteStoreError, HnswUnavailableError, SearchThreadError, DiskWriteError.
  */
 export async function buildIndex(
   storeDirectory: string,

@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { ClosedError, CorruptStoreError, ExampleRangeError, RowNotWrittenError } from '../errors';
-import { readFully } from './disk';
 import {
   BLOCK_BYTES,
   STORE_FILES,
@@ -11,7 +10,6 @@ import {
   encodeInfo,
   gradientBytes,
   parseInfo,
-  rowBytes,
   rowWidth,
   rowsPerBlock,
   type Column,
@@ -22,6 +20,7 @@ import { readManifest, type StoreManifest } from './manifest';
 import { emptyNorms, measureNorms, readNorms, type RowNorms } from './norms';
 import { currentDirectory } from './replace-directory';
 import { allocateRows, bytesOf, decodeRows } from './row-codec';
+import { readRowBytes, type RowFile } from './row-file';
 
 /**
  * `complete`: closed, checksums known. `interrupted`: its writer never closed it. `foreign`: a Bergson
@@ -92,6 +91,28 @@ export class GradientStoreReader {
     return example >= 0 && example < this.rows && (this.written === undefined || this.written[example] === 1);
   }
 
+  /** Throws unless row `example` holds a gradient: ExampleRangeError, RowNotWrittenError. */
+  checkHeld(example: number): void {
+    if (!Number.isInteger(example) || example < 0 || example >= this.rows) {
+      throw new ExampleRangeError(this.directory, example, this.rows);
+    }
+    if (!this.isWritten(example)) {
+      throw new RowNotWrittenError(this.directory, example, this.rowsWritten, this.rows);
+    }
+  }
+
+  /** One byte a row, 1 where it is there: [rows], not to be changed; undefined where all are. */
+  get flags(): Uint8Array | undefined {
+    return this.rowsWritten === this.rows ? undefined : this.written;
+  }
+
+  /** The file of rows, for as long as this reader is open. Throws ClosedError. */
+  file(): RowFile {
+    if (!this.open) throw new ClosedError(this.directory);
+    const { directory, descriptor, rows, width, dtype } = this;
+    return { directory, descriptor, rows, width, dtype };
+  }
+
   /** The row of `example`: [width]. Throws ExampleRangeError, RowNotWrittenError. */
   row(example: number): Float32Array {
     return this.readRows([example]);
@@ -103,12 +124,7 @@ export class GradientStoreReader {
     const stored = allocateRows(this.layout, 1);
     for (let i = 0; i < examples.length; i++) {
       const example = examples[i] ?? NaN;
-      if (!Number.isInteger(example) || example < 0 || example >= this.rows) {
-        throw new ExampleRangeError(this.directory, example, this.rows);
-      }
-      if (!this.isWritten(example)) {
-        throw new RowNotWrittenError(this.directory, example, this.rowsWritten, this.rows);
-      }
+      this.checkHeld(example);
       this.readStored(example, stored);
       const row = out.subarray(i * this.width, (i + 1) * this.width);
       const decoded = decodeRows(stored, row);
@@ -177,12 +193,7 @@ export class GradientStoreReader {
   }
 
   private readStored(first: number, stored: Float32Array | Uint16Array): void {
-    if (!this.open) throw new ClosedError(this.directory);
-    const position = first * rowBytes(this.layout);
-    const found = readFully(this.descriptor, bytesOf(stored), position);
-    if (found === stored.byteLength) return;
-    const file = path.join(this.directory, STORE_FILES.gradients);
-    throw new CorruptStoreError(file, 'bytes', gradientBytes(this.layout), position + found);
+    readRowBytes(this.file(), first, bytesOf(stored));
   }
 }
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { addonFile } from '../../kernels/native';
+import { addonFile } from '../../kernels/addon';
 import { compileAddon } from './addon';
 import { SetupError } from './errors';
 import type { Outcome } from './outcome';

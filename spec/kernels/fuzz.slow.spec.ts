@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { addonFile } from '../../kernels/native';
+import { addonFile } from '../../kernels/addon';
 import { compileAddon } from '../../scripts/setup/addon';
 import { findCompiler, findNodeHeaders } from '../../scripts/setup/toolchain';
 import { TYPESCRIPT } from '../support/child-process';

@@ -1,6 +1,7 @@
 /** What specs of native operations share: they are skipped, with the reason, where the addon is not built. */
 import { existsSync } from 'node:fs';
-import { addonFile, nativeAddon, nativeBackend, type NativeBackend } from '../../kernels/native';
+import { addonFile } from '../../kernels/addon';
+import { nativeAddon, nativeBackend, type NativeBackend } from '../../kernels/native';
 import { emulatedDriver } from '../../scripts/mutate/emulator';
 
 const backendAsked = process.env.BERGSON_BACKEND ?? '';

@@ -20,7 +20,7 @@ export function bruteForce(
       score += value * (query[column] ?? 0);
       square += value * value;
     });
-    if (unitNorm) score = square === 0 ? 0 : score / Math.fround(Math.sqrt(square));
+    if (unitNorm) score = square === 0 ? 0 : score / Math.sqrt(square);
     return [{ example, score }];
   });
   const sorted = (sign: number) =>

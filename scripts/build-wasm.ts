@@ -1,0 +1,12 @@
+/** `npm run build:wasm`: compiles kernels/scan/scan.wat to the committed scan-wasm.ts. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { compileScanKernel } from './wasm/compile';
+import { packageRoot } from './setup/packages';
+
+async function main(): Promise<void> {
+  const file = join(packageRoot(), 'kernels', 'scan', 'scan-wasm.ts');
+  writeFileSync(file, await compileScanKernel());
+}
+
+void main();
