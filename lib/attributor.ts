@@ -138,6 +138,7 @@ export class Attributor {
       epochs
         ? (query, examples) => epochScores(this.run, searched[query ?? 0] as Float32Array, examples, search)
         : undefined,
+      this.opened.store.tokens,
     );
   }
 

@@ -12,12 +12,17 @@ import {
   type Factors,
   type LayerProjection,
 } from './layers/factors';
+import { tokenFactors } from './layers/token-factors';
 import { elementScale, type ElementNormalizer } from './normalizers/normalizer';
+
+/** What has a gradient of its own. */
+export type Attribute = 'examples' | 'tokens';
 
 /**
  * The projected per-example gradients of one part of a layer, float32 [N, p, q], from the factors of all its calls:
  * for each example the gradient of the loss that was differentiated, normalised, projected, and multiplied by
- * `multiplier`. Factored moments are in the projection already (`normalizers/factored-projection.ts`). The caller disposes.
+ * `multiplier`; or, of N examples of S tokens, for each token, [N S, p, q]. Factored moments are in the projection already
+ * (`normalizers/factored-projection.ts`). The caller disposes.
  */
 export function exampleGradients(
   factors: readonly Factors[],
@@ -25,10 +30,12 @@ export function exampleGradients(
   projection: LayerProjection,
   normalizer: ElementNormalizer | null,
   multiplier: number,
+  attribute: Attribute = 'examples',
 ): tf.Tensor3D {
   return tf.tidy(() => {
     const scale = normalizer === null ? null : elementScale(normalizer, part);
-    const gradients = joinFactors(factors).map((each) =>
+    const own = attribute === 'tokens' ? tokenFactors(part, factors) : joinFactors(factors);
+    const gradients = own.map((each) =>
       scale === null
         ? projectGradients(each, projection, multiplier)
         : projectNormalizedGradients(each, scale, projection, multiplier),

@@ -10,7 +10,7 @@ import { BackwardPass, type FactorsListener } from './capture/backward-pass';
 import { describeCoverage, type Coverage } from './capture/coverage';
 import { placeTaps } from './capture/taps';
 import { NoGradientError } from './errors';
-import { exampleGradients } from './example-row';
+import { exampleGradients, type Attribute } from './example-row';
 import type { Attention } from './layers/attention-heads';
 import type { LayerProjection } from './layers/factors';
 import './layers/standard';
@@ -32,6 +32,11 @@ export interface GradientCollectorOptions extends Partial<ProjectionOptions> {
    * gradients are multiplied by the batch size, so that each is the gradient of its example's own loss.
    */
   readonly lossReduction?: 'mean' | 'sum';
+  /**
+   * What has a gradient of its own: an example (default), or each of its tokens, that is, positions along the second axis of
+   * the layers' inputs. Those of N examples of S tokens are [N S, p, q], and sum to the examples' over the tokens.
+   */
+  readonly attribute?: Attribute;
 }
 
 /** Receives the per-example gradients [N, p, q] of one part of a layer; they are disposed when it returns. */
@@ -75,6 +80,7 @@ export class GradientCollector {
   readonly projection: ProjectionOptions;
   readonly includeBias: IncludeBias;
   readonly attention: Attention;
+  readonly attribute: Attribute;
   private readonly normalizer: Normalizer | null;
   private readonly meanLoss: boolean;
   /** Drawn when a part is first projected. */
@@ -90,6 +96,7 @@ export class GradientCollector {
     this.normalizer = options.normalizer ?? null;
     this.meanLoss = (options.lossReduction ?? 'mean') === 'mean';
     this.attention = options.attention ?? {};
+    this.attribute = options.attribute ?? 'examples';
     const { includeBias, attention } = this;
     this.layers = findAttributedLayers(model, { layers: options.layers, includeBias, attention });
     this.parts = this.layers.flatMap(({ parts }) => parts);
@@ -209,7 +216,8 @@ export class GradientCollector {
         ((part, factors, multiplier) => {
           const projection = this.projectionOf(part);
           const ofElements = normalizer === null || isFactored(normalizer) ? null : normalizer;
-          const gradients = exampleGradients(factors, part, projection, ofElements, multiplier);
+          const { attribute } = this;
+          const gradients = exampleGradients(factors, part, projection, ofElements, multiplier, attribute);
           onGradients(part.path, tf.keep(gradients));
         }),
       deferred: normalizer !== null && !isFactored(normalizer) && normalizer.fixed !== true,

@@ -64,6 +64,7 @@ it('exports these names and no others', () => {
      "SearchThreadError",
      "SingularAutocorrelationError",
      "StoreExistsError",
+     "TokenGradientError",
      "TokenizerError",
      "TrainingOrderReader",
      "TrainingRecorder",

@@ -64,6 +64,18 @@ export class FallbackError extends BergsonError {
   }
 }
 
+/** Thrown when a layer has no gradient for each token. */
+export class TokenGradientError extends BergsonError {
+  constructor(
+    readonly path: string,
+    readonly reason: string,
+  ) {
+    super(
+      `layer \`${path}\` has no gradient for each token: it ${reason}; pass \`layers\` to leave it out, or attribute examples`,
+    );
+  }
+}
+
 /** Thrown when a layer cannot be tapped: it was called in a way its adapter does not follow. */
 export class UntappableLayerError extends BergsonError {
   constructor(

@@ -18,6 +18,8 @@ export interface Activations {
   projectNormalized(outputGradients: tf.Tensor, sides: ProjectionSides, scale: ElementScale): tf.Tensor3D;
   /** A itself, [N, S, I]. */
   materialize(): tf.Tensor3D;
+  /** A of N S examples with one position each, [N S, 1, I]; only where positions are tokens. */
+  separatePositions?(): Activations;
 }
 
 /** What both sides of a linear map's gradients are projected with. */
@@ -68,6 +70,12 @@ export class DenseActivations implements Activations {
     return asPositions(this.whole());
   }
 
+  separatePositions(): DenseActivations {
+    return new DenseActivations(
+      ...this.blocks.map((block) => block.reshape([-1, 1, block.shape.at(-1) ?? 0])),
+    );
+  }
+
   /** [N, ..., I]. */
   private whole(): tf.Tensor {
     const [first, ...others] = this.blocks;
@@ -107,6 +115,10 @@ export class OneHotActivations implements Activations {
   projectNormalized(outputGradients: tf.Tensor, sides: ProjectionSides, scale: ElementScale): tf.Tensor3D {
     const scales = scaleOfInputs(scale, this.ids.flatten()).reshape(outputGradients.shape);
     return this.projectGradients(outputGradients.mul(scales), sides);
+  }
+
+  separatePositions(): OneHotActivations {
+    return new OneHotActivations(this.ids.reshape([-1, 1]), this.inputs);
   }
 
   materialize(): tf.Tensor3D {

@@ -1,6 +1,7 @@
 /** What is told of the training examples that a search found. */
 import type { ExampleRecord } from '../run/example-records';
 import type { Run } from '../run/run';
+import type { TokenOffsets } from '../store/token-offsets';
 import type { Sighting } from '../store/training-order';
 import type { QueriedNeighbor, QueriedNeighbors } from './aggregate';
 import type { EpochScore } from './epoch-scores';
@@ -13,6 +14,8 @@ export interface TracedExample extends QueriedNeighbor {
   readonly epochs?: readonly EpochScore[];
   /** What the run was told of it. */
   readonly record: ExampleRecord | undefined;
+  /** Which of its tokens it is, from 0, and that token's row; only there where each token has a row. */
+  readonly token?: { readonly position: number; readonly row: number };
 }
 
 /** Both ends of a ranking. A positive score means: training on the example lowered the query's loss. */
@@ -32,17 +35,22 @@ export function describeNeighbors(
   run: Run,
   found: readonly QueriedNeighbors[],
   epochScores?: EpochScores,
+  tokens?: TokenOffsets,
 ): Trace[] {
   const all = found.flatMap(({ highest, lowest }) => [...highest, ...lowest]);
-  const ids = new Set(all.map(({ example }) => example));
+  const whose = (row: number) => tokens?.tokenOf(row).example ?? row;
+  const ids = new Set(all.map(({ example }) => whose(example)));
   const sightings = run.trainingOrder()?.sightings(ids);
   const records = run.exampleRecords(ids);
   const byQuery = epochScores === undefined ? undefined : scoreByQuery(all, epochScores);
   const describe = (neighbor: QueriedNeighbor): TracedExample => {
-    const { query, example } = neighbor;
-    const epochs = byQuery?.get(query)?.get(example);
+    const { query, example: row } = neighbor;
+    const epochs = byQuery?.get(query)?.get(row);
+    const example = whose(row);
     return {
       ...neighbor,
+      example,
+      ...(tokens === undefined ? {} : { token: { position: tokens.tokenOf(row).position, row } }),
       seen: sightings?.get(example) ?? [],
       ...(epochs === undefined ? {} : { epochs }),
       record: records.get(example),

@@ -1,12 +1,14 @@
 /** Collects the gradients of a data set under a model that does not change. */
 import fs from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
-import { BatchAxisError, NoExamplesError, RunMismatchError } from '../errors';
+import { NoExamplesError, RunMismatchError } from '../errors';
 import { GradientCollector } from '../gradient-collector';
 import type { Normalizer } from '../normalizers/normalizer';
 import { saveNormalizer } from '../normalizers/stored';
 import { buildIndexIfPossible } from '../search/open-index';
 import { sha256 } from '../store/record-file';
+import { TokenOffsets } from '../store/token-offsets';
+import { batchRows, placesOf } from './batch-rows';
 import { describeModel } from './describe-model';
 import { writeExamples } from './example-records';
 import { FrozenRunWriter } from './frozen-run-writer';
@@ -18,11 +20,18 @@ import { runPaths, STATIC } from './run-paths';
 import type { RunOptions } from './run-recorder';
 
 export interface CollectGradientsOptions
-  extends Omit<RunOptions, 'trackOrder' | 'useOptimizerState' | 'accumulate'>, Partial<FrozenPass> {
+  extends
+    Omit<RunOptions, 'trackOrder' | 'useOptimizerState' | 'accumulate'>,
+    Partial<Omit<FrozenPass, 'attribute'>> {
   /** The run's directory: empty, not there yet, or what a call with the same options left that did not finish. */
   readonly path: string;
   /** Examples in the data set. Default: the highest id that the pass meets, and one. */
   readonly exampleCount?: number;
+  /**
+   * Gives a row to each token in place of each example: how many, by example. Of an example in a batch they are its first
+   * positions along the second axis. A text of L tokens has L - 1, since the last predicts nothing.
+   */
+  readonly tokenCounts?: ArrayLike<number>;
   /** Divides gradients by second moments, which the run keeps. Default: none. */
   readonly normalizer?: Normalizer | null;
   /** Told of each batch once its rows are written, or were found written. */
@@ -70,14 +79,17 @@ export async function collectGradients(
   options: CollectGradientsOptions,
 ): Promise<CollectedRun> {
   const { path, index = true, normalizer = null, onIndexProgress } = options;
-  const collector = new GradientCollector(model, { ...options, normalizer, lossReduction: 'sum' });
+  const tokens = options.tokenCounts && TokenOffsets.of(options.tokenCounts);
+  const attribute = tokens === undefined ? 'examples' : 'tokens';
+  const collector = new GradientCollector(model, { ...options, normalizer, attribute, lossReduction: 'sum' });
   try {
-    const writer = FrozenRunWriter.open(path, describeRun(model, collector, options), collector.columns);
+    const description = describeRun(model, collector, options, tokens);
+    const writer = FrozenRunWriter.open(path, description, collector.columns, tokens);
     const counts = { computed: 0, found: 0 };
     try {
       await keepInputs(model, collector, options);
       if (writer.sealed) counts.found = writer.rowsWritten;
-      else await collectRows(collector, batches, writer, counts, options.onBatch);
+      else await collectRows(collector, batches, writer, tokens, counts, options.onBatch);
       await writer.seal();
     } catch (error) {
       writer.abort();
@@ -98,40 +110,28 @@ async function collectRows(
   collector: GradientCollector,
   batches: AsyncIterable<LossBatch> | Iterable<LossBatch>,
   writer: FrozenRunWriter,
+  tokens: TokenOffsets | undefined,
   counts: { computed: number; found: number },
   onBatch: CollectGradientsOptions['onBatch'],
 ): Promise<void> {
   let met = 0;
-  for await (const { ids, loss, dispose } of batches) {
+  for await (const batch of batches) {
+    const { ids } = batch;
     try {
-      const computed = writer.meet(ids);
+      const places = placesOf(ids, tokens);
+      const { rows } = places;
+      const computed = writer.meet(rows);
       met += ids.length;
-      const written = computed ? writer.write(ids, await rowsOf(collector, ids, loss)) : 0;
+      const written = computed ? writer.write(rows, await batchRows(collector, batch, places)) : 0;
       counts.computed += written;
-      counts.found += ids.length - written;
+      counts.found += rows.length - written;
       onBatch?.({ ids, computed });
     } finally {
-      dispose();
+      batch.dispose();
     }
   }
   counts.found -= writer.failed.length;
   if (met === 0) throw new NoExamplesError('the pass came to no batch with an example in it');
-}
-
-/** The rows [n, width] of a batch of n. */
-async function rowsOf(
-  collector: GradientCollector,
-  ids: Int32Array,
-  body: () => tf.Scalar,
-): Promise<Float32Array> {
-  const { loss, gradients } = collector.run(body);
-  loss.dispose();
-  for (const [path, { shape }] of gradients) {
-    if (shape[0] === ids.length) continue;
-    tf.dispose([...gradients.values()]);
-    throw new BatchAxisError(path, shape, ids.length);
-  }
-  return collector.rows(gradients, ids.length);
 }
 
 /** Puts beside the rows what they were made with, unless an earlier call has. @throws RunMismatchError, DiskWriteError */
@@ -163,16 +163,21 @@ function describeRun(
   model: tf.LayersModel,
   collector: GradientCollector,
   options: CollectGradientsOptions,
+  tokens: TokenOffsets | undefined,
 ): RunManifest {
   return {
     ...describeModel(model, collector),
-    examples: options.exampleCount ?? null,
+    examples: tokens?.examples ?? options.exampleCount ?? null,
     dtype: options.dtype ?? 'float32',
     normalizer: options.normalizer?.name ?? 'none',
     accumulate: false,
     trackOrder: false,
     optimizer: null,
-    frozen: { lossReduction: options.lossReduction ?? null, model: options.model ?? null },
+    frozen: {
+      attribute: collector.attribute,
+      lossReduction: options.lossReduction ?? null,
+      model: options.model ?? null,
+    },
     state: 'collecting',
     epochs: [],
     weightsDigest: digestWeights(model),

@@ -1,47 +1,21 @@
 /** Writes the run of a pass over a frozen model, begun now or by a process that was killed. */
 import fs from 'node:fs';
-import path from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
-import {
-  Float16OverflowError,
-  NonFiniteValueError,
-  RepeatedExampleError,
-  RunExistsError,
-  RunMismatchError,
-} from '../errors';
+import { Float16OverflowError, NonFiniteValueError, RepeatedExampleError } from '../errors';
 import { guardWrite } from '../store/disk';
-import { STORE_FILES, type Column, type StoreLayout } from '../store/format';
+import type { Column } from '../store/format';
 import { readManifest } from '../store/manifest';
-import { GradientStoreWriter } from '../store/writer';
-import {
-  RUN_MANIFEST,
-  readRunManifest,
-  writeRunManifest,
-  type FailedExample,
-  type RunManifest,
-} from './run-manifest';
+import type { TokenOffsets } from '../store/token-offsets';
+import type { GradientStoreWriter } from '../store/writer';
+import { openStore, readBegun } from './begun-run';
+import { writeRunManifest, type FailedExample, type RunManifest } from './run-manifest';
 import { runPaths, STATIC } from './run-paths';
 
-/** What a run must have been begun with for a call to go on with it. */
-const FIXED = [
-  'frozen',
-  'weightsDigest',
-  'layers',
-  'projection',
-  'includeBias',
-  'attention',
-  'normalizer',
-  'dtype',
-  'examples',
-  'backend',
-] as const satisfies readonly (keyof RunManifest)[];
-
 export class FrozenRunWriter {
-  /** Examples of this pass that have no row. */
+  /** Examples of this pass that have no row, or not all of theirs. */
   readonly failed: FailedExample[] = [];
-  /** One byte for each example met in this pass. */
+  /** One byte for each row met in this pass. */
   private seen = new Uint8Array();
-  /** The highest id met and one. */
+  /** The highest row met and one. */
   private met = 0;
 
   private constructor(
@@ -49,6 +23,7 @@ export class FrozenRunWriter {
     private manifest: RunManifest,
     /** Null once the store is sealed. */
     private store: GradientStoreWriter | null,
+    private readonly tokens: TokenOffsets | undefined,
   ) {}
 
   /**
@@ -56,15 +31,24 @@ export class FrozenRunWriter {
    * @throws RunExistsError if something else is there, RunMismatchError if that run was begun otherwise;
    *   CorruptStoreError, DiskWriteError
    */
-  static open(path: string, manifest: RunManifest, columns: readonly Column[]): FrozenRunWriter {
-    const begun = readBegun(path);
-    if (begun !== null) checkSame(path, begun, manifest);
-    else {
+  static open(
+    path: string,
+    manifest: RunManifest,
+    columns: readonly Column[],
+    tokens?: TokenOffsets,
+  ): FrozenRunWriter {
+    const begun = readBegun(path, manifest);
+    if (begun === null) {
       guardWrite(path, 0, () => fs.mkdirSync(path, { recursive: true }));
       writeRunManifest(path, manifest);
     }
-    const layout = { rows: manifest.examples ?? 0, dtype: manifest.dtype, columns };
-    return new FrozenRunWriter(path, begun ?? manifest, openStore(runPaths.store(path, STATIC), layout));
+    const { dtype } = manifest;
+    const layout =
+      tokens === undefined
+        ? { rows: manifest.examples ?? 0, dtype, columns }
+        : { rows: tokens.rows, examples: tokens.examples, dtype, columns };
+    const store = openStore(runPaths.store(path, STATIC), layout, tokens);
+    return new FrozenRunWriter(path, begun ?? manifest, store, tokens);
   }
 
   /** Whether nothing at all is left to do. */
@@ -82,24 +66,24 @@ export class FrozenRunWriter {
     return this.store?.rowsWritten ?? sealed?.rowsWritten ?? 0;
   }
 
-  /** Takes note of a batch's examples; tells whether any of them has no row yet. @throws RepeatedExampleError */
-  meet(ids: Int32Array): boolean {
-    this.met = ids.reduce((most, id) => Math.max(most, id + 1), this.met);
+  /** Takes note of a batch's rows; tells whether any of them is not there yet. @throws RepeatedExampleError */
+  meet(rows: Int32Array): boolean {
+    this.met = rows.reduce((most, row) => Math.max(most, row + 1), this.met);
     if (this.met > this.seen.length) {
       const longer = new Uint8Array(powerOfTwo(this.met));
       longer.set(this.seen);
       this.seen = longer;
     }
-    for (const id of ids) {
-      if (this.seen[id] === 1) throw new RepeatedExampleError(id);
-      this.seen[id] = 1;
+    for (const row of rows) {
+      if (this.seen[row] === 1) throw new RepeatedExampleError(this.tokens?.tokenOf(row).example ?? row);
+      this.seen[row] = 1;
     }
     const { store } = this;
-    return store !== null && ids.some((id) => !store.isWritten(id));
+    return store !== null && rows.some((row) => !store.isWritten(row));
   }
 
   /**
-   * Writes those of the rows [n, width] of `ids` [n] that are not there yet; returns how many. A row that cannot be
+   * Writes those of the rows `ids` [n] of the store, in `rows` [n, width], that are not there yet; returns how many. A row that cannot be
    * stored is left out and its example counts as failed. Of a first batch without a single good row the error is
    * thrown, since then it is hardly the example. @throws NonFiniteValueError, Float16OverflowError, ExampleRangeError,
    *   DiskWriteError
@@ -107,17 +91,17 @@ export class FrozenRunWriter {
   write(ids: Int32Array, rows: Float32Array): number {
     const { store } = this;
     if (store === null) throw new Error('internal: rows for a sealed store');
-    if (this.manifest.examples === null && this.met > store.layout.rows) store.resize(powerOfTwo(this.met));
+    if (this.grows && this.met > store.layout.rows) store.resize(powerOfTwo(this.met));
     let missing = [...ids.keys()].filter((i) => !store.isWritten(ids[i] ?? -1));
     while (missing.length > 0) {
       try {
         store.write(...select(ids, rows, missing));
         break;
       } catch (error) {
-        const failed = failedExample(error);
-        missing = missing.filter((i) => ids[i] !== failed.example);
+        const { row, reason } = failedRow(error);
+        missing = missing.filter((i) => ids[i] !== row);
         if (missing.length === 0 && store.rowsWritten === 0) throw error;
-        this.failed.push(failed);
+        this.failed.push(this.describeFailure(row, reason));
       }
     }
     return missing.length;
@@ -125,7 +109,7 @@ export class FrozenRunWriter {
 
   /** Completes the store. Harmless if it is. @throws DiskWriteError */
   async seal(): Promise<void> {
-    const { store } = this;
+    const { store, grows } = this;
     if (store === null) return;
     this.manifest = {
       ...this.manifest,
@@ -133,7 +117,7 @@ export class FrozenRunWriter {
       failed: this.failed,
     };
     writeRunManifest(this.path, this.manifest);
-    if (store.layout.rows !== this.manifest.examples) store.resize(this.manifest.examples ?? 0);
+    if (grows) store.resize(this.met);
     await store.close();
     this.store = null;
   }
@@ -144,47 +128,23 @@ export class FrozenRunWriter {
     writeRunManifest(this.path, this.manifest);
   }
 
+  /** Whether there is a row for any id, however large. */
+  private get grows(): boolean {
+    return this.manifest.examples === null;
+  }
+
+  private describeFailure(row: number, reason: string): FailedExample {
+    if (this.tokens === undefined) return { example: row, reason };
+    const { example, position } = this.tokens.tokenOf(row);
+    return { example, reason: `its token ${position}, row ${row}: ${reason}` };
+  }
+
   /** Stops and leaves the run as a kill would; without a row, leaves nothing behind. */
   abort(): void {
     const { store } = this;
     store?.abort();
     if (store?.rowsWritten === 0) fs.rmSync(this.path, { recursive: true });
   }
-}
-
-/** The manifest of the run in `directory`; null if nothing is there. @throws RunExistsError if something else is */
-function readBegun(directory: string): RunManifest | null {
-  if (!fs.existsSync(directory)) return null;
-  if (!fs.statSync(directory).isDirectory()) throw new RunExistsError(directory);
-  const names = fs.readdirSync(directory);
-  if (names.includes(RUN_MANIFEST)) return readRunManifest(directory);
-  // A kill while the manifest was written leaves the beginning of it.
-  if (names.every((name) => name.startsWith(RUN_MANIFEST))) return null;
-  throw new RunExistsError(directory);
-}
-
-/** @throws RunMismatchError naming the first thing that differs */
-function checkSame(directory: string, begun: RunManifest, asked: RunManifest): void {
-  if (begun.frozen === null) throw new RunExistsError(directory);
-  for (const field of FIXED) {
-    if (field === 'examples' && (begun.examples === null || asked.examples === null)) continue;
-    if (isDeepStrictEqual(plain(begun[field]), plain(asked[field]))) continue;
-    throw new RunMismatchError(directory, field, JSON.stringify(begun[field]), JSON.stringify(asked[field]));
-  }
-}
-
-/** As it is after it was stored. */
-function plain(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value));
-}
-
-/** A writer for the store in `directory`, begun or gone on with; null if it is complete. */
-function openStore(directory: string, layout: StoreLayout): GradientStoreWriter | null {
-  if (readManifest(directory) !== undefined) return null;
-  const begun = fs.existsSync(path.join(directory, STORE_FILES.info));
-  return begun
-    ? GradientStoreWriter.resume(directory, layout)
-    : GradientStoreWriter.create(directory, layout);
 }
 
 /** Those of `ids` [n] and `rows` [n, width] at `positions`. */
@@ -202,10 +162,11 @@ function select(
   return [Int32Array.from(positions, (i) => ids[i] ?? -1), selected];
 }
 
-function failedExample(error: unknown): FailedExample {
+/** Which row cannot be stored, and why. */
+function failedRow(error: unknown): { row: number; reason: string } {
   const ofRow = error instanceof NonFiniteValueError || error instanceof Float16OverflowError;
   if (!ofRow || error.example === undefined) throw error;
-  return { example: error.example, reason: error.message };
+  return { row: error.example, reason: error.message };
 }
 
 function powerOfTwo(atLeast: number): number {

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { IncludeBias } from '../capture/attributed-layers';
 import type { Coverage } from '../capture/coverage';
+import type { Attribute } from '../example-row';
 import type { Attention } from '../layers/attention-heads';
 import type { ProjectionOptions } from '../projection';
 import type { RowDtype } from '../store/format';
@@ -33,6 +34,8 @@ export interface EpochRecord {
 
 /** How a run went over a model that does not change. */
 export interface FrozenPass {
+  /** What has a row: each example, or each of its tokens. */
+  readonly attribute: Attribute;
   /** How the loss of an example combines those of its tokens; null where the caller computes it. */
   readonly lossReduction: 'sum' | 'mean' | null;
   /** Where the model lies that the run has no copy of; null where it does. */

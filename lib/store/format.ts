@@ -12,6 +12,8 @@ export interface Column {
 /** What `gradients.bin` holds: a row-major matrix [rows, sum of widths], columns in order, little-endian. */
 export interface StoreLayout {
   readonly rows: number;
+  /** Where each token has a row: how many examples they are of. Otherwise a row is an example. */
+  readonly examples?: number;
   readonly dtype: RowDtype;
   readonly columns: readonly Column[];
 }
@@ -22,6 +24,8 @@ export const STORE_FILES = {
   gradients: 'gradients.bin',
   written: 'written.bin',
   norms: 'norms.safetensors',
+  /** Only where each token has a row. */
+  offsets: 'offsets.npy',
   manifest: 'store.msgpack',
 } as const;
 
@@ -72,11 +76,12 @@ export function layerOfColumn(layout: StoreLayout, column: number): string {
 
 /** Throws {@link InvalidLayoutError}, naming `where`, unless `layout` can describe a store. */
 export function checkLayout(layout: StoreLayout, where: string): void {
-  const { rows, dtype, columns } = layout;
+  const { rows, examples = 0, dtype, columns } = layout;
   const fail = (field: string, expected: string, found: unknown): never => {
     throw new InvalidLayoutError(where, field, expected, JSON.stringify(found));
   };
   if (!Number.isSafeInteger(rows) || rows < 0) fail('rows', 'a whole number from 0', rows);
+  if (!Number.isSafeInteger(examples) || examples < 0) fail('examples', 'a whole number from 0', examples);
   if (!['float32', 'float16'].includes(dtype)) fail('dtype', 'float32 or float16', dtype);
   if (columns.length === 0) fail('columns', 'at least one layer', columns);
   const seen = new Set<string>();
@@ -92,8 +97,8 @@ export function encodeInfo(layout: StoreLayout): string {
   const sizes = layout.columns.map(({ layer, width }) => `    ${JSON.stringify(layer)}: ${width}`);
   return [
     '{',
-    '  "attribute_tokens": false,',
-    `  "num_items": ${layout.rows},`,
+    `  "attribute_tokens": ${layout.examples !== undefined},`,
+    `  "num_items": ${layout.examples ?? layout.rows},`,
     `  "num_grads": ${layout.rows},`,
     '  "grad_sizes": {',
     sizes.join(',\n'),
@@ -114,20 +119,17 @@ export function parseInfo(text: string, file: string): StoreLayout {
   } catch {
     throw new InvalidLayoutError(file, 'content', 'JSON', `${text.length} characters that are not`);
   }
-  if (info.attribute_tokens === true) {
-    throw new InvalidLayoutError(
-      file,
-      'attribute_tokens',
-      'false (one row an example)',
-      'true (a row a token)',
-    );
-  }
   // The order of keys is the order of columns, and JSON.parse moves keys that look like numbers.
   const columns = [...(GRAD_SIZES.exec(text)?.[1] ?? '').matchAll(GRAD_SIZE)].map(([, name, width]) => ({
     layer: JSON.parse(name ?? '""') as string,
     width: Number(width),
   }));
-  const layout = { rows: info.num_grads as number, dtype: info.base_dtype as RowDtype, columns };
+  const layout = {
+    rows: info.num_grads as number,
+    ...(info.attribute_tokens === true && { examples: info.num_items as number }),
+    dtype: info.base_dtype as RowDtype,
+    columns,
+  };
   checkLayout(layout, file);
   return layout;
 }

@@ -21,6 +21,7 @@ import { emptyNorms, measureNorms, readNorms, type RowNorms } from './norms';
 import { currentDirectory } from './replace-directory';
 import { allocateRows, bytesOf, decodeRows } from './row-codec';
 import { readRowBytes, type RowFile } from './row-file';
+import { TokenOffsets } from './token-offsets';
 
 /**
  * `complete`: closed, checksums known. `interrupted`: its writer never closed it. `foreign`: a Bergson
@@ -54,6 +55,8 @@ export class GradientStoreReader {
     readonly manifest: StoreManifest | undefined,
     private readonly descriptor: number,
     private readonly written: Uint8Array | undefined,
+    /** Whose rows they are, where each token has a row; undefined where each example has. */
+    readonly tokens: TokenOffsets | undefined,
   ) {
     this.rows = layout.rows;
     this.width = rowWidth(layout);
@@ -82,8 +85,9 @@ export class GradientStoreReader {
     for (const [name, { bytes }] of Object.entries(manifest?.files ?? {})) checkSize(at(name), bytes, state);
     if (!foreign) checkSize(at(STORE_FILES.written), layout.rows, state);
     const written = foreign ? undefined : fs.readFileSync(at(STORE_FILES.written)).subarray(0, layout.rows);
+    const tokens = layout.examples === undefined ? undefined : readOffsets(at(STORE_FILES.offsets), layout);
     const descriptor = fs.openSync(at(STORE_FILES.gradients), 'r');
-    return new GradientStoreReader(current, layout, state, manifest, descriptor, written);
+    return new GradientStoreReader(current, layout, state, manifest, descriptor, written, tokens);
   }
 
   /** Whether row `example` holds a gradient. */
@@ -195,6 +199,14 @@ export class GradientStoreReader {
   private readStored(first: number, stored: Float32Array | Uint16Array): void {
     readRowBytes(this.file(), first, bytesOf(stored));
   }
+}
+
+/** @throws CorruptStoreError if they are not those of the store's rows */
+function readOffsets(file: string, { rows, examples }: StoreLayout): TokenOffsets {
+  const offsets = TokenOffsets.read(file);
+  if (offsets.rows === rows && offsets.examples === examples) return offsets;
+  const describe = (of: { rows: number; examples?: number }) => `${of.examples} examples of ${of.rows} rows`;
+  throw new CorruptStoreError(file, 'layout', describe({ rows, examples }), describe(offsets));
 }
 
 /** A writer killed while it made room, or gave it back, leaves files that are longer than `info.json` says. */

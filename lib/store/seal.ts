@@ -41,7 +41,8 @@ export async function sealStore(directory: string, options: SealOptions = {}): P
   const written = fs.readFileSync(at(STORE_FILES.written));
   const gradients = await measureGradients(at(STORE_FILES.gradients), at(STORE_FILES.norms), layout, written);
   const files: Record<string, FileChecksum> = { [STORE_FILES.gradients]: gradients };
-  for (const name of [STORE_FILES.info, STORE_FILES.written, STORE_FILES.norms]) {
+  const offsets = layout.examples === undefined ? [] : [STORE_FILES.offsets];
+  for (const name of [STORE_FILES.info, STORE_FILES.written, STORE_FILES.norms, ...offsets]) {
     const bytes = fs.readFileSync(at(name));
     files[name] = { bytes: bytes.length, sha256: sha256(bytes) };
   }

@@ -22,9 +22,15 @@ import {
 } from './format';
 import { bytesOf, encodeRows } from './row-codec';
 import { sealStore, type SealOptions } from './seal';
+import type { TokenOffsets } from './token-offsets';
 
 /** Flags closer together than this many bytes are written in one call, those between them again. */
 const FLAG_GAP = 4096;
+
+interface CreateOptions {
+  readonly overwrite?: boolean | undefined;
+  readonly offsets?: TokenOffsets | undefined;
+}
 
 export class GradientStoreWriter {
   /** How many rows hold a gradient. */
@@ -51,9 +57,11 @@ export class GradientStoreWriter {
   /**
    * Starts a store of `layout` in `directory`, which is made if need be. `gradients.bin` gets its full size
    * at once but takes up disk only as rows come. Throws {@link StoreExistsError} unless `overwrite`,
-   * {@link DiskWriteError} when the disk is too small, InvalidLayoutError.
+   * {@link DiskWriteError} when the disk is too small, InvalidLayoutError. A store with a row for each token takes
+   * `offsets`, which fit the layout.
    */
-  static create(directory: string, layout: StoreLayout, { overwrite = false } = {}): GradientStoreWriter {
+  static create(directory: string, layout: StoreLayout, options: CreateOptions = {}): GradientStoreWriter {
+    const { overwrite = false, offsets } = options;
     checkLayout(layout, 'the layout');
     const at = (name: string) => path.join(directory, name);
     const total = gradientBytes(layout);
@@ -66,6 +74,7 @@ export class GradientStoreWriter {
       }
     });
     checkSpace(directory, total);
+    if (offsets !== undefined) writeFileAtomic(at(STORE_FILES.offsets), [offsets.encode()]);
     writeFileAtomic(at(STORE_FILES.info), [Buffer.from(encodeInfo(layout))]);
     const written = presize(at(STORE_FILES.written), layout.rows);
     try {
@@ -82,7 +91,11 @@ export class GradientStoreWriter {
    * have more rows than `layout` says, if its writer made room. Throws {@link CorruptStoreError}, InvalidLayoutError,
    * DiskWriteError, or the file system's own error when there is no store.
    */
-  static resume(directory: string, layout: StoreLayout): GradientStoreWriter {
+  static resume(
+    directory: string,
+    layout: StoreLayout,
+    { offsets }: CreateOptions = {},
+  ): GradientStoreWriter {
     const at = (name: string) => path.join(directory, name);
     const found = parseInfo(fs.readFileSync(at(STORE_FILES.info), 'utf8'), at(STORE_FILES.info));
     const sameRows = encodeInfo({ ...layout, rows: found.rows });
@@ -95,7 +108,8 @@ export class GradientStoreWriter {
     const bytes = gradientBytes(found);
     if ((sizes[0] ?? 0) < found.rows || (sizes[1] ?? 0) < bytes) {
       // Files are full size before the first row is written: a kill came before that.
-      if (!flags.includes(1)) return GradientStoreWriter.create(directory, layout, { overwrite: true });
+      if (!flags.includes(1))
+        return GradientStoreWriter.create(directory, layout, { overwrite: true, offsets });
       throw new CorruptStoreError(at(STORE_FILES.gradients), 'bytes', bytes, sizes[1] ?? 0);
     }
     const [gradients, written] = guardWrite<[number, number]>(directory, 0, () => [

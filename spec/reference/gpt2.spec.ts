@@ -181,6 +181,15 @@ it('gives its per-example gradients', () => {
   expectRows('index_raw_p8', ALL, (map) => project(gradients(map), ...matricesOf(map)));
 });
 
+it('gives its gradients of each token', () => {
+  const gradients = collect({ attribute: 'tokens' });
+  const tokens = documents.flatMap((ids, document) =>
+    ids.slice(1).map((_, position) => 64 * document + position),
+  );
+  const projected = new Map(MAPS.map((map) => [map, project(gradients(map), ...matricesOf(map))]));
+  expectRows('index_raw_tokens_p8', tokens, (map) => projected.get(map) as tf.Tensor);
+});
+
 it('gives its biases’ gradients, as the last column', () => {
   const gradients = collect({ includeBias: true });
   const biases = readTensors('bias_gradients.safetensors');

@@ -58,7 +58,10 @@ const valid = {
 };
 test.each([
   ['no JSON', '{'],
-  ['a row a token', JSON.stringify({ ...valid, attribute_tokens: true })],
+  [
+    'a row a token, of no number of examples',
+    JSON.stringify({ ...valid, attribute_tokens: true, num_items: -1 }),
+  ],
   ['a fractional row count', JSON.stringify({ ...valid, num_grads: 1.5 })],
   ['a missing row count', JSON.stringify({ ...valid, num_grads: undefined })],
   ['a dtype of unknown size', JSON.stringify({ ...valid, base_dtype: 'bfloat16' })],
