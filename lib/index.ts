@@ -33,7 +33,7 @@ export {
   type Tap,
 } from './layers/layer-gradient';
 export { sparseCrossEntropy } from './losses';
-export { loadCausalLM, type CausalLM } from './models/causal-lm';
+export { createCausalLM, loadCausalLM, type CausalLM } from './models/causal-lm';
 export { AdafactorNormalizer } from './normalizers/adafactor';
 export { AdamNormalizer } from './normalizers/adam';
 export { fitNormalizer, type FitNormalizerOptions, type FittedKind } from './normalizers/fit';

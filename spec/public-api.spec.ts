@@ -87,6 +87,7 @@ it('exports these names and no others', () => {
      "checkGradients",
      "collate",
      "collectGradients",
+     "createCausalLM",
      "decompose",
      "fitNormalizer",
      "fitPreconditioner",

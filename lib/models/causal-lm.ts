@@ -1,17 +1,17 @@
 /** Causal language models in Hugging Face's format, as tfjs models. */
+import fs from 'node:fs';
+import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { findWeightedLayers } from '../capture/trained-layers';
 import { ContextLengthError } from '../errors';
-import { sparseCrossEntropy } from '../losses';
+import { guardWrite, writeFileAtomic } from '../store/disk';
 import type { Architecture } from './architecture';
 import { findArchitecture } from './architectures';
 import { Checkpoint } from './checkpoint';
+import { ExampleLoss, nextTokenLosses, type LossReduction } from './layers/example-loss';
 import { Linear } from './layers/linear';
 import { ModelConfig } from './model-config';
-import { readWeights } from './weights';
-
-/** The label of a token that has no loss. */
-const NO_LOSS = -100;
+import { initializeWeights, readWeights, writeWeights, type WeightDtype } from './weights';
 
 /**
  * A language model: ids int32 [N, S] to logits float32 [N, S, V]. The paths of its layers are Hugging Face's names relative
@@ -36,6 +36,16 @@ export interface CausalLM {
    * @throws ContextLengthError
    */
   readonly tokenLosses: (ids: tf.Tensor2D, labels: tf.Tensor2D) => tf.Tensor2D;
+  /**
+   * The same layers as a model for `fit`: [ids, labels], each [N, S], to each example's loss [N, 1], the mean (default) or the
+   * sum over its tokens. It is compiled so that `fit` takes those for the losses, whatever its targets: pass zeros [N, 1].
+   */
+  readonly forTraining: (optimizer: tf.Optimizer, reduction?: LossReduction) => tf.LayersModel;
+  /**
+   * Writes `config.json` and `model.safetensors` into `directory`, as Hugging Face reads them. Default: float32, which keeps
+   * every bit. @throws CheckpointError if a weight is beyond float16; DiskWriteError
+   */
+  readonly save: (directory: string, dtype?: WeightDtype) => void;
 }
 
 /**
@@ -58,6 +68,17 @@ export async function loadCausalLM(directory: string): Promise<CausalLM> {
   } finally {
     checkpoint.close();
   }
+}
+
+/**
+ * A model of random weights, as Hugging Face draws them: matrices normal with standard deviation `initializer_range` (0.02),
+ * scales one, all else zero. `config` is what `config.json` would hold. @throws UnknownArchitectureError, ModelConfigError
+ */
+export function createCausalLM(config: Readonly<Record<string, unknown>>, seed = 0): CausalLM {
+  const checked = new ModelConfig('config', config);
+  const lm = buildCausalLM(checked, findArchitecture(checked));
+  initializeWeights(lm.model, checked.number('initializer_range', 0.02), seed);
+  return lm;
 }
 
 /** The model with all weights as layers are built with: scales of one, all others zero. */
@@ -84,18 +105,21 @@ function buildCausalLM(config: ModelConfig, architecture: Architecture): CausalL
       if (length > contextLength) throw new ContextLengthError(length, contextLength);
       return tf.tidy(() => nextTokenLosses(model.apply(ids) as tf.Tensor3D, labels));
     },
-  };
-}
 
-/**
- * The losses [N, S - 1] of logits [N, S, V] at labels [N, S]. Labels move to where their logits are, since moving logits
- * would copy them.
- */
-function nextTokenLosses(logits: tf.Tensor3D, labels: tf.Tensor2D): tf.Tensor2D {
-  const [n, length] = labels.shape;
-  const ignored = tf.scalar(NO_LOSS, 'int32');
-  const next = tf.concat2d([labels.toInt().slice([0, 1]), tf.fill([n, 1], NO_LOSS, 'int32')], 1);
-  const counts = tf.notEqual(next, ignored);
-  const losses = sparseCrossEntropy(tf.where(counts, next, tf.zerosLike(next)), logits);
-  return tf.slice2d(tf.mul(losses, tf.cast(counts, 'float32')), [0, 0], [n, length - 1]);
+    forTraining(optimizer, reduction = 'mean') {
+      const labels = tf.input({ shape: [null], dtype: 'int32', name: 'labels' });
+      const loss = new ExampleLoss({ name: 'loss', reduction });
+      const losses = loss.apply([model.outputs[0] as tf.SymbolicTensor, labels]) as tf.SymbolicTensor;
+      const training = tf.model({ inputs: [ids, labels], outputs: losses });
+      training.compile({ optimizer, loss: (_targets: tf.Tensor, losses: tf.Tensor) => losses });
+      return training;
+    },
+
+    save(directory, dtype = 'float32') {
+      guardWrite(directory, 0, () => fs.mkdirSync(directory, { recursive: true }));
+      writeWeights(model, architecture, directory, dtype);
+      const values = JSON.stringify({ ...config.values, dtype }, null, 2);
+      writeFileAtomic(path.join(directory, 'config.json'), [Buffer.from(`${values}\n`)]);
+    },
+  };
 }

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Architecture } from './architecture';
 import { Gpt2FeedForward } from './gpt2';
-import { ACTIVATION_NAMES, type ActivationName } from './layers/activation';
+import { readActivation, type ActivationName } from './layers/activation';
 import { causalAttention, joinHeads, splitHeads } from './layers/causal-attention';
 import { applyTo, CompositeLayer, onlyInput } from './layers/composite-layer';
 import { LayerNorm } from './layers/layer-norm';
@@ -115,7 +115,7 @@ export const gptNeo: Architecture = {
       width,
       heads: config.size('num_heads'),
       innerWidth: config.size('intermediate_size', 4 * width),
-      activation: config.choice('activation_function', ACTIVATION_NAMES, 'gelu_new'),
+      activation: readActivation(config, 'activation_function', 'gelu_new'),
       epsilon,
     };
     const kinds = attentionKinds(config);

@@ -1,7 +1,7 @@
 /** GPT-NeoX, which Pythia is: rotary embeddings of some channels, attention and feed-forward side by side. Black et al., arXiv 2204.06745. */
 import * as tf from '@tensorflow/tfjs';
 import type { Architecture } from './architecture';
-import { ACTIVATION_NAMES, ACTIVATIONS, type ActivationName } from './layers/activation';
+import { ACTIVATIONS, readActivation, type ActivationName } from './layers/activation';
 import { causalAttention, joinHeads, splitQueryKeyValue } from './layers/causal-attention';
 import { applyTo, CompositeLayer, onlyInput } from './layers/composite-layer';
 import { LayerNorm } from './layers/layer-norm';
@@ -125,7 +125,7 @@ export const gptNeoX: Architecture = {
       frequencies: rotaryFrequencies(config, Math.floor((width / heads) * rotaryShare(config, 0.25))),
       attentionBias: config.flag('attention_bias', true),
       innerWidth: config.size('intermediate_size'),
-      activation: config.choice('hidden_act', ACTIVATION_NAMES, 'gelu'),
+      activation: readActivation(config, 'hidden_act', 'gelu'),
       epsilon,
       parallel: config.flag('use_parallel_residual', true),
     };

@@ -1,7 +1,7 @@
 /** GPT-2. Radford et al., Language Models are Unsupervised Multitask Learners, 2019. */
 import * as tf from '@tensorflow/tfjs';
 import type { Architecture } from './architecture';
-import { ACTIVATION_NAMES, ACTIVATIONS, type ActivationName } from './layers/activation';
+import { ACTIVATIONS, readActivation, type ActivationName } from './layers/activation';
 import { causalAttention, joinHeads, splitQueryKeyValue } from './layers/causal-attention';
 import { applyTo, CompositeLayer, onlyInput } from './layers/composite-layer';
 import { LayerNorm } from './layers/layer-norm';
@@ -120,7 +120,7 @@ export const gpt2: Architecture = {
     const scaled = config.flag('scale_attn_weights', true);
     const byLayer = config.flag('scale_attn_by_inverse_layer_idx', false);
     const innerWidth = config.size('n_inner', 4 * width);
-    const activation = config.choice('activation_function', ACTIVATION_NAMES, 'gelu_new');
+    const activation = readActivation(config, 'activation_function', 'gelu_new');
     const blocks = Array.from({ length: config.size('n_layer') }, (_, i) => i);
 
     const tokens = new TokenEmbedding({ name: 'wte', vocabularySize, width });

@@ -1,7 +1,7 @@
 /** Llama, and what is built like it: SmolLM2, Mistral, Qwen2. Touvron et al., arXiv 2302.13971; Jiang et al., arXiv 2310.06825. */
 import * as tf from '@tensorflow/tfjs';
 import type { Architecture } from './architecture';
-import { ACTIVATION_NAMES, ACTIVATIONS, type ActivationName } from './layers/activation';
+import { ACTIVATIONS, readActivation, type ActivationName } from './layers/activation';
 import { causalAttention, joinHeads, splitHeads } from './layers/causal-attention';
 import { applyTo, CompositeLayer, onlyInput } from './layers/composite-layer';
 import { Linear } from './layers/linear';
@@ -163,7 +163,7 @@ function familyOf({ modelType, biases, window }: Family): Architecture {
         frequencies: rotaryFrequencies(config, headSize),
         innerWidth: config.size('intermediate_size'),
         innerBias: config.flag('mlp_bias', false),
-        activation: config.choice('hidden_act', ACTIVATION_NAMES, 'silu'),
+        activation: readActivation(config, 'hidden_act', 'silu'),
         epsilon,
       };
       const windows = Array.from({ length: config.size('num_hidden_layers') }, (_, i) => window(config, i));

@@ -1,7 +1,11 @@
 /** Between a model's weights and Hugging Face's names and layouts for them. */
+import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { findWeightedLayers } from '../capture/trained-layers';
+import { CheckpointError } from '../errors';
 import { localName } from '../layers/weight';
+import { encodeFloat16 } from '../store/float16';
+import { writeSafetensors, type SafetensorsTensor } from '../store/safetensors';
 import type { Architecture } from './architecture';
 import type { Checkpoint } from './checkpoint';
 import { Linear } from './layers/linear';
@@ -28,6 +32,67 @@ export function readWeights(model: tf.LayersModel, architecture: Architecture, c
       weight.write(transposed ? stored.transpose() : stored);
     });
   }
+}
+
+/** How weights are written, by Hugging Face's names. */
+export type WeightDtype = 'float32' | 'float16' | 'bfloat16';
+
+/** Writes every weight of `model` to `model.safetensors` in `directory`. @throws CheckpointError, DiskWriteError */
+export function writeWeights(
+  model: tf.LayersModel,
+  architecture: Architecture,
+  directory: string,
+  dtype: WeightDtype,
+): void {
+  const file = path.join(directory, 'model.safetensors');
+  const tensors = storedWeights(model, architecture).map(({ weight, name, transposed }) => {
+    const [shape, values] = tf.tidy(() => {
+      const stored = transposed ? weight.read().transpose() : weight.read();
+      return [stored.shape, stored.dataSync<'float32'>()];
+    });
+    return [name, encode(file, name, shape, values, dtype)] as const;
+  });
+  writeSafetensors(file, Object.fromEntries(tensors), { format: 'pt' });
+}
+
+function encode(
+  file: string,
+  name: string,
+  shape: readonly number[],
+  values: Float32Array,
+  dtype: WeightDtype,
+): SafetensorsTensor {
+  if (dtype === 'float32') return { dtype: 'F32', shape, data: values };
+  const data = new Uint16Array(values.length);
+  if (dtype === 'float16') {
+    const overflow = encodeFloat16(values, data);
+    if (overflow < 0) return { dtype: 'F16', shape, data };
+    throw new CheckpointError(file, name, 'within float16, at most 65504', String(values[overflow]));
+  }
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  // The upper half, rounded to nearest, ties to even; what is not a number stays none.
+  words.forEach((word, i) => {
+    data[i] = Number.isNaN(values[i]) ? 0x7fc0 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+  });
+  return { dtype: 'BF16', shape, data };
+}
+
+/** Draws every matrix of `model` from a normal distribution. */
+export function initializeWeights(model: tf.LayersModel, standardDeviation: number, seed: number): void {
+  model.weights.forEach((weight, i) => {
+    if (weight.shape.length !== 2) return;
+    const shape = weight.shape as [number, number];
+    // A stream of its own for each weight.
+    const drawn = tf.randomNormal(
+      shape,
+      0,
+      standardDeviation,
+      'float32',
+      seed * model.weights.length + i + 1,
+    );
+    weight.write(drawn);
+    drawn.dispose();
+  });
 }
 
 /** What follows the last slash of a weight's name is what Hugging Face calls it, relative to the base model. */

@@ -1,5 +1,6 @@
-/** Activation functions by Hugging Face's names, each with its gradient by formula. float32 of any shape to the same. */
+/** Activation functions each with its gradient by formula. float32 of any shape to the same. */
 import * as tf from '@tensorflow/tfjs';
+import type { ModelConfig } from '../model-config';
 
 const SLOPE = 2 * Math.sqrt(2 / Math.PI);
 const CUBIC = 0.044715;
@@ -60,17 +61,27 @@ function silu(x: tf.Tensor): tf.Tensor {
   })(x);
 }
 
-/** By their names in `config.json`. */
-export const ACTIVATIONS = {
-  gelu,
-  gelu_new: geluTanh,
-  gelu_fast: geluTanh,
-  gelu_pytorch_tanh: geluTanh,
-  relu: (x: tf.Tensor) => tf.relu(x),
-  silu,
-  swish: silu,
-} as const;
+/** By names that survive in a saved tfjs model, which writes `_` into and out of strings. */
+export const ACTIVATIONS = { gelu, geluTanh, relu: (x: tf.Tensor) => tf.relu(x), silu } as const;
 
 export type ActivationName = keyof typeof ACTIVATIONS;
 
-export const ACTIVATION_NAMES = Object.keys(ACTIVATIONS) as ActivationName[];
+const HUGGING_FACE_NAMES = {
+  gelu: 'gelu',
+  gelu_new: 'geluTanh',
+  gelu_fast: 'geluTanh',
+  gelu_pytorch_tanh: 'geluTanh',
+  relu: 'relu',
+  silu: 'silu',
+  swish: 'silu',
+} as const;
+
+/** The activation that a field of `config.json` names. @throws ModelConfigError */
+export function readActivation(
+  config: ModelConfig,
+  field: string,
+  otherwise: keyof typeof HUGGING_FACE_NAMES,
+): ActivationName {
+  const names = Object.keys(HUGGING_FACE_NAMES) as (keyof typeof HUGGING_FACE_NAMES)[];
+  return HUGGING_FACE_NAMES[config.choice(field, names, otherwise)];
+}
