@@ -1,25 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { markedRow, writeStore } from './support';
+import { pythonWith } from '../support/python';
 import { temporaryDirectory } from '../support/temporary-directory';
 
 const root = temporaryDirectory();
-
-/** A Python with numpy, made once per user: its own environment, nothing installed elsewhere. */
-function pythonWithNumpy(): string {
-  const cache = process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache');
-  const environment = path.join(cache, 'tfjs-bergson', 'numpy');
-  const python = path.join(environment, 'bin', 'python');
-  const ready = path.join(environment, 'ready');
-  if (fs.existsSync(ready)) return python;
-  fs.mkdirSync(environment, { recursive: true });
-  execFileSync('python3', ['-m', 'venv', '--clear', environment], { stdio: 'ignore' });
-  execFileSync(python, ['-m', 'pip', 'install', '--quiet', 'numpy'], { stdio: 'ignore' });
-  fs.writeFileSync(ready, '');
-  return python;
-}
 
 /** The three lines of docs/format.md, between imports and a print. */
 const SCRIPT = `
@@ -40,7 +25,10 @@ test.each(['float32', 'float16'] as const)(
     ];
     const rows = [0, 1, 2].map((example) => markedRow(example, 7));
     await writeStore(directory, { rows: 3, dtype, columns }, rows);
-    const printed = execFileSync(pythonWithNumpy(), ['-c', SCRIPT], { cwd: directory, encoding: 'utf8' });
+    const printed = execFileSync(pythonWith('numpy', ['numpy']), ['-c', SCRIPT], {
+      cwd: directory,
+      encoding: 'utf8',
+    });
     expect(JSON.parse(printed)).toEqual({ rows: rows.map((row) => [...row]), layers: ['10', '2'] });
   },
   300_000,
