@@ -11,6 +11,8 @@ const FOLDERS = ['scripts', 'callbacks', 'lib', 'kernels'];
 const ONLY_IMPORTERS = [
   { package: /^@tensorflow\/tfjs-node(-gpu)?$/, importers: /^lib\/backend\.ts$/ },
   { package: /^hnswlib-node$/, importers: /^lib\/search\/hnsw[^/]*\.ts$/ },
+  { package: /^tokenizers$/, importers: /^lib\/datasets\/tokenizer\.ts$/ },
+  { package: /^hyparquet/, importers: /^lib\/datasets\/parquet\.ts$/ },
 ];
 
 interface Import {

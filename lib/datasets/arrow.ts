@@ -1,9 +1,10 @@
-/** Arrow files as Hugging Face's `save_to_disk` writes them. The only importer of apache-arrow. */
+/** Arrow files as Hugging Face's `save_to_disk` writes them. apache-arrow is loaded when the first one is read. */
 import fs from 'node:fs';
-import { RecordBatchReader, StructRow, Vector, type RecordBatch } from 'apache-arrow';
-import { Message } from 'apache-arrow/ipc/metadata/message';
+import type { RecordBatch } from 'apache-arrow';
 import { guard } from './guard';
 import type { Row, RowSource } from './row-source';
+
+type Arrow = typeof import('apache-arrow');
 
 /**
  * The rows of a file in Arrow's stream format. Memory holds one record batch. A file that is cut short, which apache-arrow
@@ -21,7 +22,8 @@ export function openArrow(file: string): RowSource {
 
     async *rows(start, end, columns) {
       await countRows();
-      const batches = recordBatches(file);
+      const arrow = await import('apache-arrow');
+      const batches = recordBatches(arrow, file);
       let first = 0;
       try {
         for (let i = 0; first < end; i++) {
@@ -30,7 +32,7 @@ export function openArrow(file: string): RowSource {
           const batch = step.value;
           const next = first + batch.numRows;
           for (let row = Math.max(start, first); row < Math.min(end, next); row++)
-            yield toRow(batch, row - first, columns);
+            yield toRow(arrow, batch, row - first, columns);
           first = next;
         }
       } finally {
@@ -40,8 +42,8 @@ export function openArrow(file: string): RowSource {
   };
 }
 
-async function* recordBatches(file: string): AsyncGenerator<RecordBatch, undefined> {
-  const reader = await RecordBatchReader.from(fs.createReadStream(file));
+async function* recordBatches(arrow: Arrow, file: string): AsyncGenerator<RecordBatch, undefined> {
+  const reader = await arrow.RecordBatchReader.from(fs.createReadStream(file));
   try {
     await reader.open(); // reads the schema
     for await (const batch of reader) yield batch;
@@ -56,6 +58,7 @@ const MARK = 0xffffffff;
 
 /** Counts rows from the heads of messages alone: what they describe is passed over. */
 async function scan(file: string): Promise<number> {
+  const { Message } = await import('apache-arrow/ipc/metadata/message');
   const handle = await fs.promises.open(file);
   try {
     const { size } = await handle.stat();
@@ -82,17 +85,16 @@ async function scan(file: string): Promise<number> {
   }
 }
 
-function toRow(batch: RecordBatch, index: number, columns: readonly string[] | undefined): Row {
+function toRow(arrow: Arrow, batch: RecordBatch, index: number, columns: readonly string[] | undefined): Row {
   const names = columns ?? batch.schema.names.map(String);
-  return Object.fromEntries(names.map((name) => [name, toPlain(batch.getChild(name)?.get(index))]));
+  return Object.fromEntries(names.map((name) => [name, toPlain(arrow, batch.getChild(name)?.get(index))]));
 }
 
 /** Lists as arrays and structs as objects, whatever they are nested in. */
-function toPlain(value: unknown): unknown {
-  if (value instanceof Vector) return Array.from(value as Iterable<unknown>, toPlain);
-  if (value instanceof StructRow)
-    return Object.fromEntries(
-      Object.entries(value.toJSON() as object).map(([name, field]) => [name, toPlain(field)]),
-    );
-  return value;
+function toPlain(arrow: Arrow, value: unknown): unknown {
+  if (value instanceof arrow.Vector)
+    return Array.from(value as Iterable<unknown>, (item) => toPlain(arrow, item));
+  if (!(value instanceof arrow.StructRow)) return value;
+  const fields = Object.entries(value.toJSON());
+  return Object.fromEntries(fields.map(([name, field]) => [name, toPlain(arrow, field)]));
 }

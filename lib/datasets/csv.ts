@@ -1,7 +1,6 @@
 /** Comma-separated values below a line of column names. */
 import fs from 'node:fs';
 import { pipeline, Readable } from 'node:stream';
-import { parse } from 'csv-parse';
 import { DatasetFormatError } from '../errors';
 import type { Row, RowSource } from './row-source';
 
@@ -30,6 +29,7 @@ export function openCsv(file: string): RowSource {
 /** The first `limit` rows. */
 async function* readRows(file: string, limit: number): AsyncGenerator<Row> {
   if (limit === 0) return;
+  const { parse } = await import('csv-parse'); // loaded when it is needed
   const parser = parse({
     bom: true,
     columns: (names: string[]) => checkNames(file, names),

@@ -49,8 +49,9 @@ it('keeps line separators inside strings', async () => {
 
 it.each([
   ['{"a":1}\n{"a":', /line 2: not JSON/],
-  ['[1, 2]', /line 1: expected a JSON object, found a list/],
-  ['{"a":1}\n\n7', /line 3: expected a JSON object, found 7/],
+  ['[1, 2]', /line 1: expected a JSON object, one a line, found a list/],
+  ['[\n{"a":1}\n]', /line 1: expected a JSON object, one a line, found a list/],
+  ['{"a":1}\n\n7', /line 3: expected a JSON object, one a line, found 7/],
   [Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), /line 1: not JSON/],
 ])('names the line of %j that is no object', async (text, message) => {
   const rows = all(openJsonl(write(text)).rows(0, 9));
