@@ -4,12 +4,14 @@ import type * as tf from '@tensorflow/tfjs';
 import type { Batch } from './compiled-model';
 import { EmptyQueryError } from './errors';
 import { attributed, meanRow, nearest, type Aggregate } from './query/aggregate';
+import type { OnDamage } from './query/damage';
 import { epochScores } from './query/epoch-scores';
-import { layerScores } from './query/layer-scores';
+import { layerScores, normOver } from './query/layer-scores';
 import type { QueryGradients } from './query/query-gradients';
 import { describeNeighbors, type Trace } from './query/trace';
 import { QueryPreconditioning } from './preconditioners/query-preconditioning';
 import { Run } from './run/run';
+import { layerNumbers } from './search/exact';
 import type { SearchOptions } from './search/gradient-index';
 import { openIndex, type OpenedIndex, type OpenIndexOptions } from './search/open-index';
 import { columnOffsets } from './store/format';
@@ -25,6 +27,10 @@ export interface AttributorOptions extends Pick<OpenIndexOptions, 'engine'> {
    * multiplied by H⁻¹. A store of preconditioned rows is scored so without asking. Default: false.
    */
   readonly precondition?: boolean;
+  /**
+   * Told of damage to the training order or the examples' records, which answers then leave out. Default: it is thrown.
+   */
+  readonly onDamage?: OnDamage;
 }
 
 export interface TraceOptions extends Partial<SearchOptions> {
@@ -58,6 +64,7 @@ export class Attributor {
     private readonly opened: OpenedIndex,
     private readonly otherWeights: boolean,
     private readonly preconditioning: QueryPreconditioning,
+    private readonly onDamage: AttributorOptions['onDamage'],
   ) {}
 
   /**
@@ -68,15 +75,10 @@ export class Attributor {
     const run = Run.open(directory);
     const store = run.storeDirectory(options.store);
     const opened = await openIndex(store, { engine: options.engine });
+    const { otherWeights = false, onDamage } = options;
     try {
       const preconditioning = QueryPreconditioning.open(opened.store, options.precondition ?? false);
-      return new Attributor(
-        run,
-        path.basename(store),
-        opened,
-        options.otherWeights ?? false,
-        preconditioning,
-      );
+      return new Attributor(run, path.basename(store), opened, otherWeights, preconditioning, onDamage);
     } catch (error) {
       await opened.close();
       throw error;
@@ -96,6 +98,11 @@ export class Attributor {
   /** Why that engine does, in words to print. */
   get engineReason(): string {
     return this.opened.reason;
+  }
+
+  /** The layers, or parts of them, that have columns of their own, in the order of a row. */
+  get layers(): string[] {
+    return this.opened.store.columns.map(({ layer }) => layer);
   }
 
   /** How many examples can be found: those whose row was written. */
@@ -135,10 +142,13 @@ export class Attributor {
     return describeNeighbors(
       this.run,
       lowest ? asked : asked.map(({ highest }) => ({ highest, lowest: [] })),
-      epochs
-        ? (query, examples) => epochScores(this.run, searched[query ?? 0] as Float32Array, examples, search)
-        : undefined,
-      this.opened.store.tokens,
+      {
+        tokens: this.opened.store.tokens,
+        onDamage: this.onDamage,
+        epochScores: epochs
+          ? (query, examples) => epochScores(this.run, searched[query ?? 0] as Float32Array, examples, search)
+          : undefined,
+      },
     );
   }
 
@@ -149,13 +159,21 @@ export class Attributor {
 
   /**
    * What each layer, or part of one such as an attention head, adds to the score of `example` for the query `row`
-   * [width]: they sum to it. @throws RowNotWrittenError, ExampleRangeError
+   * [width] under these options: they sum to it. @throws RowNotWrittenError, ExampleRangeError, UnknownColumnError
    */
-  explain(row: Float32Array, example: number): LayerScore[] {
+  explain(
+    row: Float32Array,
+    example: number,
+    { layers, unitNorm = false }: Pick<SearchOptions, 'layers' | 'unitNorm'> = {},
+  ): LayerScore[] {
     const { store } = this.opened;
-    const [query = row] = this.preconditioning.toQueries([row]);
-    const scores = layerScores(query, store.row(example), columnOffsets(store.layout));
-    return store.columns.map(({ layer }, i) => ({ layer, score: scores[i] ?? 0 }));
+    const offsets = columnOffsets(store.layout);
+    const chosen = layers === undefined ? store.columns.map((_, i) => i) : layerNumbers(store, layers);
+    const found = store.row(example);
+    const [query = row] = this.preconditioning.toQueries([row], { unitNorm });
+    const scores = layerScores(query, found, offsets);
+    const norm = unitNorm ? normOver(found, offsets, chosen) : 1;
+    return chosen.map((i) => ({ layer: store.columns[i]?.layer ?? '', score: (scores[i] ?? 0) / norm }));
   }
 
   /**

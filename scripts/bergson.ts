@@ -1,14 +1,37 @@
 #!/usr/bin/env node
 /** The `bergson` command line: one file per command in commands/. Exit codes: 1 when it fails, 2 for wrong usage. */
-import yargs from 'yargs';
+import yargs, { type Argv } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { BergsonError } from '../lib/errors';
-import { indexCommand } from './commands/build-index';
-import { doctorCommand } from './commands/doctor';
-import { preconditionCommand } from './commands/precondition';
-import { setupCommand } from './commands/setup';
-import { verifyCommand } from './commands/verify';
-import { queryCommand } from './query';
+
+/** What is loaded only when its command is asked for, or help: TensorFlow.js takes longer than many a command. */
+const COMMANDS: Readonly<Record<string, (cli: Argv) => Argv>> = {
+  query(cli) {
+    const { queryCommand } = require('./query') as typeof import('./query');
+    return cli.command(queryCommand);
+  },
+  index(cli) {
+    const { indexCommand } = require('./commands/build-index') as typeof import('./commands/build-index');
+    return cli.command(indexCommand);
+  },
+  verify(cli) {
+    const { verifyCommand } = require('./commands/verify') as typeof import('./commands/verify');
+    return cli.command(verifyCommand);
+  },
+  precondition(cli) {
+    const { preconditionCommand } =
+      require('./commands/precondition') as typeof import('./commands/precondition');
+    return cli.command(preconditionCommand);
+  },
+  setup(cli) {
+    const { setupCommand } = require('./commands/setup') as typeof import('./commands/setup');
+    return cli.command(setupCommand);
+  },
+  doctor(cli) {
+    const { doctorCommand } = require('./commands/doctor') as typeof import('./commands/doctor');
+    return cli.command(doctorCommand);
+  },
+};
 
 const FAILURE = 1;
 const WRONG_USAGE = 2;
@@ -17,15 +40,11 @@ const WRONG_USAGE = 2;
 class WrongUsage extends Error {}
 
 async function main(): Promise<void> {
-  const cli = yargs(hideBin(process.argv))
+  const words = hideBin(process.argv);
+  const asked = COMMANDS[words[0] ?? ''];
+  const cli = yargs(words)
     .scriptName('bergson')
     .usage('$0 <command>\n\nFinds which training examples taught a TensorFlow.js model what it just did.')
-    .command(queryCommand)
-    .command(indexCommand)
-    .command(verifyCommand)
-    .command(preconditionCommand)
-    .command(setupCommand)
-    .command(doctorCommand)
     .demandCommand(1, 1, 'Which command?', 'One command at a time.')
     .recommendCommands()
     .strict()
@@ -39,6 +58,7 @@ async function main(): Promise<void> {
       // Thrown because the command would run all the same.
       throw new WrongUsage();
     });
+  for (const add of asked === undefined ? Object.values(COMMANDS) : [asked]) add(cli);
   await cli.parseAsync();
 }
 

@@ -1,32 +1,7 @@
 /** `bergson query`: which training examples taught the model this? */
-import * as tf from '@tensorflow/tfjs';
-import type { ArgumentsCamelCase, CommandModule } from 'yargs';
-import { Attributor } from '../lib/attributor';
-import { loadBackend } from '../lib/backend';
-import type { Trace } from '../lib/query/trace';
-import type { ExampleRecord } from '../lib/run/example-records';
-import { toDocument, type DocumentedQuestion } from './query/document';
-import { QueryInputError } from './query/errors';
-import { readInputs } from './query/inputs';
-import { describeSearch, describeTrace } from './query/report';
-import { loadSavedModel } from './query/saved-model';
-import { toBatch } from './query/tensors';
-import { terminalColumns } from './terminal/layout';
-
-interface QueryArguments {
-  run: string;
-  example?: number[];
-  input?: string;
-  row?: number[];
-  k: number;
-  layers?: string[];
-  'unit-norm': boolean;
-  precondition: boolean;
-  store?: string;
-  engine: 'auto' | 'exact' | 'hnsw';
-  pictures: boolean;
-  json: boolean;
-}
+import type { CommandModule } from 'yargs';
+import { answer } from './query/answer';
+import type { QueryArguments } from './query/query-arguments';
 
 export const queryCommand: CommandModule<object, QueryArguments> = {
   command: 'query <run>',
@@ -57,6 +32,7 @@ export const queryCommand: CommandModule<object, QueryArguments> = {
         requiresArg: true,
         describe: 'Examples to show at each end',
       })
+      .option('lowest', { type: 'boolean', default: true, describe: 'Show the lowest scores, too' })
       .option('layers', {
         type: 'string',
         array: true,
@@ -72,6 +48,20 @@ export const queryCommand: CommandModule<object, QueryArguments> = {
         type: 'boolean',
         default: false,
         describe: 'Take into account the inverse curvature that `bergson precondition` fitted',
+      })
+      .option('aggregate', {
+        choices: ['mean', 'nearest'] as const,
+        describe: 'Answer all queries as one: by their mean, or each example by the query nearest to it',
+      })
+      .option('epochs', {
+        type: 'boolean',
+        default: false,
+        describe: "Show what each example scores in every epoch's store",
+      })
+      .option('explain', {
+        type: 'number',
+        requiresArg: true,
+        describe: 'Id of an example, whose score is taken apart by layer and head',
       })
       .option('store', {
         type: 'string',
@@ -89,108 +79,29 @@ export const queryCommand: CommandModule<object, QueryArguments> = {
         defaultDescription: 'on a terminal',
         describe: 'Draw the pictures that records hold',
       })
+      .option('csv', { type: 'string', requiresArg: true, describe: 'File to write the answers to as well' })
       .option('json', { type: 'boolean', default: false, describe: 'Print one JSON document' })
       .check(checkQuestion)
+      .example('$0 query runs/demo', 'Ask at a prompt')
       .example('$0 query runs/demo --example 17', 'What resembles training example 17, and what opposes it')
       .example('$0 query runs/demo --input queries.jsonl -k 3', 'What taught the model each of these')
+      .example('$0 query runs/demo --example 17 --explain 4', 'Which layers example 4 scores by')
       .example('$0 query runs/demo --example 17 --json | jq .queries', 'For machines'),
   handler: answer,
 };
 
 /** Wrong usage, in words, or true. */
-function checkQuestion({ example, input, row, k }: Partial<QueryArguments>): string | true {
-  if ((example === undefined) === (input === undefined)) return 'Query by either --example or --input.';
+function checkQuestion(args: Partial<QueryArguments>): string | true {
+  const { example, input, row, k, explain, aggregate, json, csv } = args;
+  if (example !== undefined && input !== undefined) return 'Query by either --example or --input.';
   if (row !== undefined && input === undefined) return '--row chooses among the queries of --input.';
-  if (![k, ...(example ?? []), ...(row ?? [])].every(Number.isInteger))
-    return '-k, --example and --row take whole numbers.';
+  if (![k, ...(example ?? []), ...(row ?? []), explain ?? 0].every(Number.isInteger))
+    return '-k, --example, --row and --explain take whole numbers.';
+  if (explain !== undefined && aggregate !== undefined)
+    return '--explain takes the score of each query apart; --aggregate makes one of them.';
+  if (example !== undefined || input !== undefined) return true;
+  if (json === true || csv !== undefined || explain !== undefined || aggregate !== undefined)
+    return '--json, --csv, --explain and --aggregate need a query: --example or --input.';
+  if (!process.stdin.isTTY) return 'Query by --example or --input; a prompt needs a terminal.';
   return true;
-}
-
-async function answer(args: ArgumentsCamelCase<QueryArguments>): Promise<void> {
-  const { k, layers, unitNorm, store, engine, pictures, json } = args;
-  const { precondition } = args;
-  const attributor = await Attributor.open(args.run, { store, engine, precondition });
-  try {
-    const questions =
-      args.input === undefined
-        ? fromExamples(attributor, args.example ?? [])
-        : await fromInput(attributor, args.input, args.row);
-    const options = { k, unitNorm, layers };
-    const traces = await attributor.search(
-      questions.map(({ row }) => row),
-      options,
-    );
-    const answers = questions.map((question, i) => ({
-      question,
-      trace: traces[i] as Trace,
-    }));
-    if (json) {
-      const queries = answers.map(({ question: { query, record }, trace }) => ({ query, record, ...trace }));
-      console.log(JSON.stringify(toDocument(attributor, options, queries), undefined, 2));
-      return;
-    }
-    console.log(describeSearch(attributor));
-    for (const { question, trace } of answers) {
-      console.log(
-        describeTrace({ title: question.title, record: question.record ?? undefined }, trace, {
-          columns: terminalColumns(),
-          pictures,
-        }),
-      );
-    }
-  } finally {
-    await attributor.close();
-  }
-}
-
-/** A query as it is asked, with the row that asks it. */
-interface Question extends DocumentedQuestion {
-  readonly title: string;
-  readonly row: Float32Array;
-}
-
-/** Queries by rows of the store itself. @throws ExampleRangeError, RowNotWrittenError */
-function fromExamples(attributor: Attributor, examples: readonly number[]): Question[] {
-  const records = attributor.run.exampleRecords(examples);
-  return examples.map((example) => ({
-    query: { example },
-    title: `Training example ${example}`,
-    record: records.get(example) ?? null,
-    row: attributor.row(example),
-  }));
-}
-
-/** Queries that the run's own model computes gradients of. @throws QueryInputError, SavedModelError */
-async function fromInput(
-  attributor: Attributor,
-  file: string,
-  rows: readonly number[] | undefined,
-): Promise<Question[]> {
-  const inputs = readInputs(file);
-  const chosen = (rows ?? inputs.map((_, i) => i)).map((row) => {
-    const input = inputs[row];
-    if (input === undefined)
-      throw new QueryInputError(file, `has no query ${row}; it holds ${inputs.length}, from 0`);
-    return input;
-  });
-  await loadBackend();
-  const compiled = await loadSavedModel(attributor.run);
-  const questions: Question[] = [];
-  for (const input of chosen) {
-    const batch = toBatch(compiled, input);
-    const [row] = await attributor.queryRows(compiled.model, batch);
-    tf.dispose([batch.xs, batch.ys]);
-    if (row === undefined) throw new Error('internal: a batch of one query gave no row');
-    questions.push({
-      query: { input: input.where },
-      title: `Query in ${input.where}`,
-      record: recordOf(input.record),
-      row,
-    });
-  }
-  return questions;
-}
-
-function recordOf(record: ExampleRecord): ExampleRecord | null {
-  return Object.keys(record).length === 0 ? null : record;
 }

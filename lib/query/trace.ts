@@ -4,6 +4,7 @@ import type { Run } from '../run/run';
 import type { TokenOffsets } from '../store/token-offsets';
 import type { Sighting } from '../store/training-order';
 import type { QueriedNeighbor, QueriedNeighbors } from './aggregate';
+import { unlessDamaged, type OnDamage } from './damage';
 import type { EpochScore } from './epoch-scores';
 
 /** A training example as an answer. */
@@ -30,18 +31,25 @@ type EpochScores = (
   examples: readonly number[],
 ) => ReadonlyMap<number, readonly EpochScore[]>;
 
+interface Describing {
+  readonly epochScores?: EpochScores | undefined;
+  /** Whose rows are whose, where each token has a row. */
+  readonly tokens?: TokenOffsets | undefined;
+  /** Told what is damaged, and then left out; without it, damage is thrown. */
+  readonly onDamage?: OnDamage | undefined;
+}
+
 /** Joins what was found with what `run` knows of it and, given `epochScores`, with scores by epoch. */
 export function describeNeighbors(
   run: Run,
   found: readonly QueriedNeighbors[],
-  epochScores?: EpochScores,
-  tokens?: TokenOffsets,
+  { epochScores, tokens, onDamage }: Describing = {},
 ): Trace[] {
   const all = found.flatMap(({ highest, lowest }) => [...highest, ...lowest]);
   const whose = (row: number) => tokens?.tokenOf(row).example ?? row;
   const ids = new Set(all.map(({ example }) => whose(example)));
-  const sightings = run.trainingOrder()?.sightings(ids);
-  const records = run.exampleRecords(ids);
+  const sightings = unlessDamaged(() => run.trainingOrder()?.sightings(ids), onDamage);
+  const records = unlessDamaged(() => run.exampleRecords(ids), onDamage);
   const byQuery = epochScores === undefined ? undefined : scoreByQuery(all, epochScores);
   const describe = (neighbor: QueriedNeighbor): TracedExample => {
     const { query, example: row } = neighbor;
@@ -53,7 +61,7 @@ export function describeNeighbors(
       ...(tokens === undefined ? {} : { token: { position: tokens.tokenOf(row).position, row } }),
       seen: sightings?.get(example) ?? [],
       ...(epochs === undefined ? {} : { epochs }),
-      record: records.get(example),
+      record: records?.get(example),
     };
   };
   return found.map(({ highest, lowest }) => ({

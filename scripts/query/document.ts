@@ -1,9 +1,11 @@
 /** What `bergson query --json` prints: one JSON document. */
-import type { Attributor, TraceOptions } from '../../lib/attributor';
 import type { Coverage } from '../../lib/capture/coverage';
+import type { Aggregate } from '../../lib/query/aggregate';
 import type { Trace } from '../../lib/query/trace';
 import type { ExampleRecord } from '../../lib/run/example-records';
 import type { RunManifest } from '../../lib/run/run-manifest';
+import type { AskedOf } from './question';
+import type { Answer, AskOptions, Explanation, QuerySession } from './session';
 
 export interface QueryDocument {
   readonly run: {
@@ -19,21 +21,26 @@ export interface QueryDocument {
     readonly unitNorm: boolean;
     readonly layers: readonly string[] | null;
     /** What is preconditioned: rows of the store, queries, or neither. */
-    readonly preconditioned: Attributor['preconditioned'];
+    readonly preconditioned: QuerySession['attributor']['preconditioned'];
+    readonly aggregate: Aggregate | null;
   };
-  readonly queries: readonly (DocumentedQuestion & Trace)[];
+  readonly queries: readonly DocumentedAnswer[];
 }
 
-/** What was asked: a training example, or a place in a file. */
-export interface DocumentedQuestion {
-  readonly query: { readonly example: number } | { readonly input: string };
+interface DocumentedAnswer extends Trace {
+  /** Where several queries are answered as one, all of them. */
+  readonly query: AskedOf | readonly AskedOf[];
   readonly record: ExampleRecord | null;
+  /** Only there if an explanation was asked for. */
+  readonly explanation?: Explanation | undefined;
 }
 
+/** `explanations` are of the answers, in their order. */
 export function toDocument(
-  { run, store, engine, engineReason, preconditioned }: Attributor,
-  { k, unitNorm = false, layers }: TraceOptions & { readonly k: number },
-  queries: QueryDocument['queries'],
+  { attributor: { run, store, engine, engineReason, preconditioned } }: QuerySession,
+  { k, unitNorm = false, layers, aggregate }: AskOptions,
+  answers: readonly Answer[],
+  explanations: readonly Explanation[],
 ): QueryDocument {
   const { state, examples, coverage } = run.manifest;
   const { attributed, trained } = coverage;
@@ -41,7 +48,16 @@ export function toDocument(
     run: { path: run.path, state, examples, coverage: { attributed, trained } },
     store,
     engine: { name: engine, reason: engineReason },
-    options: { k, unitNorm, layers: layers ?? null, preconditioned },
-    queries,
+    options: { k, unitNorm, layers: layers ?? null, preconditioned, aggregate: aggregate ?? null },
+    queries: answers.map(({ questions, trace }, i) => {
+      const [first] = questions;
+      const single = aggregate === undefined && first !== undefined;
+      return {
+        query: single ? first.query : questions.map(({ query }) => query),
+        record: single ? first.record : null,
+        ...trace,
+        explanation: explanations[i],
+      };
+    }),
   };
 }

@@ -27,6 +27,20 @@ export function readInputs(file: string): QueryInput[] {
   return parseInputs(name, text);
 }
 
+/** Those of the `inputs` of `file` that `rows` number, from 0; all without `rows`. @throws QueryInputError */
+export function chooseInputs(
+  file: string,
+  inputs: readonly QueryInput[],
+  rows?: readonly number[],
+): QueryInput[] {
+  return (rows ?? inputs.map((_, i) => i)).map((row) => {
+    const input = inputs[row];
+    if (input === undefined)
+      throw new QueryInputError(file, `has no query ${row}; it holds ${inputs.length}, from 0`);
+    return input;
+  });
+}
+
 /** The queries in `text`, which `name` names in errors. @throws QueryInputError */
 export function parseInputs(name: string, text: string): QueryInput[] {
   const lines = text.split(/\r?\n/).map((line, i) => ({ line, where: `${name}, line ${i + 1}` }));

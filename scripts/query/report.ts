@@ -1,9 +1,11 @@
 /** Prints traces for people. */
 import Table from 'cli-table3';
 import type { Attributor } from '../../lib/attributor';
+import type { EpochScore } from '../../lib/query/epoch-scores';
 import type { Trace, TracedExample } from '../../lib/query/trace';
 import type { ExampleRecord } from '../../lib/run/example-records';
 import type { Sighting } from '../../lib/store/training-order';
+import type { Answer } from './session';
 import { cell, formatScore, paragraph, sideBySide, truncate, type Cell } from '../terminal/layout';
 import { drawPicture, toPicture } from '../terminal/picture';
 import { colors } from '../terminal/colors';
@@ -12,12 +14,6 @@ export interface ReportOptions {
   /** Columns of the terminal. */
   readonly columns: number;
   readonly pictures: boolean;
-}
-
-/** What was asked, in words and as its record. */
-export interface Question {
-  readonly title: string;
-  readonly record: ExampleRecord | undefined;
 }
 
 /** Lines on what was searched and what a score means. */
@@ -42,8 +38,11 @@ const PRECONDITIONED = {
   queries: 'Queries are preconditioned',
 };
 
-/** One query's answer: its pictures, if any, and a table of both ends of the ranking. */
-export function describeTrace({ title, record }: Question, trace: Trace, options: ReportOptions): string {
+/** The answer to one question, or to several as one: pictures, if any, and a table of both ends of the ranking. */
+export function describeAnswer({ questions, trace }: Answer, options: ReportOptions): string {
+  const [first, ...others] = questions;
+  const record = others.length === 0 ? (first?.record ?? undefined) : undefined;
+  const title = others.length === 0 ? (first?.title ?? '') : `${questions.length} queries as one`;
   const heading = colors.bold(
     truncate(title + (record === undefined ? '' : `, ${summary(record)}`), options.columns),
   );
@@ -57,6 +56,11 @@ function describeSightings(seen: readonly Sighting[]): string {
   if (seen.length === 1) return `step ${first.step} (epoch ${first.epoch})`;
   const epochs = first.epoch === last.epoch ? `epoch ${first.epoch}` : `epochs ${first.epoch}-${last.epoch}`;
   return `${seen.length} steps, ${first.step} … ${last.step} (${epochs})`;
+}
+
+/** What an example scores in each epoch's store, in order; – where there is no row. */
+function describeEpochs(epochs: readonly EpochScore[]): string {
+  return epochs.map(({ score }) => (score === null ? '–' : formatScore(score))).join(' ');
 }
 
 /** The query's picture and those of the ends, as many as fit side by side, or nothing if the records hold none. */
@@ -91,18 +95,24 @@ function tabulate({ highest, lowest }: Trace, columns: number): string {
   const labelled = all.some(({ record }) => record?.label !== undefined);
   const noted = all.some(({ record }) => note(record) !== '');
   const tracked = all.some(({ seen }) => seen.length > 0);
+  const byEpoch = all.some(({ epochs }) => epochs !== undefined);
+  const byQuery = new Set(all.map(({ query }) => query)).size > 1;
   const cells = (found: TracedExample) => [
     `${found.example}`,
     formatScore(found.score),
+    ...(byQuery ? [`${(found.query ?? 0) + 1}`] : []),
     ...(labelled ? [`${found.record?.label ?? ''}`] : []),
     ...(tracked ? [describeSightings(found.seen)] : []),
+    ...(byEpoch ? [describeEpochs(found.epochs ?? [])] : []),
   ];
   const head = [
     '',
     'example',
     'score',
+    ...(byQuery ? ['query'] : []),
     ...(labelled ? ['label'] : []),
     ...(tracked ? ['seen in training'] : []),
+    ...(byEpoch ? ['score by epoch'] : []),
   ];
   const rows = [
     ...highest.map((found) => ['highest', ...cells(found)]),
@@ -116,7 +126,7 @@ function tabulate({ highest, lowest }: Trace, columns: number): string {
   const table = new Table({
     head: noted ? [...head, 'record'] : head,
     style: { head: [], border: [], compact: true },
-    colAligns: ['left', 'right', 'right', 'left', 'left', 'left'],
+    colAligns: ['left', 'right', 'right', ...head.slice(3).map(() => 'left' as const), 'left'],
   });
   rows.forEach(([end = '', example = '', score = '', ...rest], i) => {
     const { record, score: value } = all[i] as TracedExample;

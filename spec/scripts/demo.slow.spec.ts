@@ -182,7 +182,7 @@ describe('the demo', () => {
     });
 
     it.each([
-      { what: 'no question', args: [], says: 'either --example or --input' },
+      { what: 'no question', args: [], says: 'a prompt needs a terminal' },
       { what: 'two', args: ['--example', '1', '--input', queries], says: 'either --example or --input' },
       { what: 'an id that is no number', args: ['--example', 'seven'], says: 'whole numbers' },
     ])('exits with 2 on $what', ({ args, says }) => {

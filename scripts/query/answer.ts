@@ -1,0 +1,63 @@
+/** `bergson query` with a question on its command line, or at a prompt. */
+import type { ArgumentsCamelCase } from 'yargs';
+import type { BergsonError } from '../../lib/errors';
+import { colors } from '../terminal/colors';
+import { terminalColumns } from '../terminal/layout';
+import { writeCsv } from './csv';
+import { toDocument } from './document';
+import { describeExplanation } from './explanation';
+import { chooseInputs, readInputs } from './inputs';
+import { runPrompt } from './prompt';
+import type { QueryArguments } from './query-arguments';
+import type { Question } from './question';
+import { describeAnswer, describeSearch } from './report';
+import { QuerySession, type AskOptions } from './session';
+
+export async function answer(args: ArgumentsCamelCase<QueryArguments>): Promise<void> {
+  const { k, layers, unitNorm, lowest, epochs, aggregate, store, engine, precondition } = args;
+  const options: AskOptions = { k, layers, unitNorm, lowest, epochs, aggregate };
+  const session = await QuerySession.open(args.run, { store, engine, precondition, onDamage: warn });
+  try {
+    if (args.example === undefined && args.input === undefined) await runPrompt(session, options, args);
+    else await answerOnce(session, await questionsOf(session, args), options, args);
+  } finally {
+    await session.close();
+  }
+}
+
+function questionsOf(session: QuerySession, args: QueryArguments): Question[] | Promise<Question[]> {
+  if (args.input === undefined) return session.fromExamples(args.example ?? []);
+  return session.fromInputs(chooseInputs(args.input, readInputs(args.input), args.row));
+}
+
+async function answerOnce(
+  session: QuerySession,
+  questions: readonly Question[],
+  options: AskOptions,
+  { json, csv, explain, pictures }: QueryArguments,
+): Promise<void> {
+  const answers = await session.ask(questions, options);
+  const explanations =
+    explain === undefined ? [] : questions.map((each) => session.explain(each, explain, options));
+  if (csv !== undefined) writeCsv(csv, answers);
+  if (json) {
+    console.log(JSON.stringify(toDocument(session, options, answers, explanations), undefined, 2));
+    return;
+  }
+  const columns = terminalColumns();
+  console.log(describeSearch(session.attributor));
+  answers.forEach((each, i) => {
+    console.log(describeAnswer(each, { columns, pictures }));
+    const explanation = explanations[i];
+    if (explanation !== undefined) console.log(describeExplanation(explanation, columns));
+  });
+}
+
+const warned = new Set<string>();
+
+/** Damage to what is only shown, once each. */
+function warn({ message }: BergsonError): void {
+  if (warned.has(message)) return;
+  warned.add(message);
+  console.error(colors.yellow(`left out: ${message}`));
+}

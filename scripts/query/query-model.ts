@@ -1,0 +1,27 @@
+/** The run's own model, which makes rows of inputs. Loads tfjs. */
+import * as tf from '@tensorflow/tfjs';
+import type { Attributor } from '../../lib/attributor';
+import { loadBackend } from '../../lib/backend';
+import type { Run } from '../../lib/run/run';
+import type { QueryInput } from './inputs';
+import { loadSavedModel } from './saved-model';
+import { toBatch, type CompiledModel } from './tensors';
+
+export class QueryModel {
+  private constructor(private readonly compiled: CompiledModel) {}
+
+  /** @throws SavedModelError, BackendUnavailableError */
+  static async load(run: Run): Promise<QueryModel> {
+    await loadBackend();
+    return new QueryModel(await loadSavedModel(run));
+  }
+
+  /** The row [width] of an input's gradient. @throws QueryInputError, ModelMismatchError */
+  async row(attributor: Attributor, input: QueryInput): Promise<Float32Array> {
+    const batch = toBatch(this.compiled, input);
+    const [row] = await attributor.queryRows(this.compiled.model, batch);
+    tf.dispose([batch.xs, batch.ys]);
+    if (row === undefined) throw new Error('internal: a batch of one query gave no row');
+    return row;
+  }
+}

@@ -1,0 +1,14 @@
+/** A question to a run: a row, and what to call it. */
+import type { ExampleRecord } from '../../lib/run/example-records';
+
+/** What was asked: a training example, or a place in a file. */
+export type AskedOf = { readonly example: number } | { readonly input: string };
+
+export interface Question {
+  readonly query: AskedOf;
+  /** In words. */
+  readonly title: string;
+  readonly record: ExampleRecord | null;
+  /** The gradient that asks, [width]. */
+  readonly row: Float32Array;
+}
