@@ -52,7 +52,9 @@ export async function* passOver(model: tf.LayersModel, { xs, ys }: Tensors): Asy
     yield await Promise.resolve({
       ids: Int32Array.from({ length: count }, (_, i) => first + i),
       loss: () => batchLoss(model, batch).mul<tf.Scalar>(count),
-      dispose: () => tf.dispose([batch.xs, batch.ys]),
+      dispose: () => {
+        tf.dispose([batch.xs, batch.ys]);
+      },
     });
   }
 }
