@@ -6,7 +6,7 @@ import { spearman } from '../../lib/verification/correlation';
 import { verifyPredictions } from '../../lib/verification/verify';
 import type { TrainedDigits } from './trained-digits';
 
-export const PROJECTION_DIMS = [4, 8, 16, 32] as const;
+const PROJECTION_DIMS = [4, 8, 16, 32] as const;
 
 /** Spearman correlations with what was measured, one for each query: of exact scores, and of those by projection. */
 export interface UnlearnedDigits {
