@@ -53,7 +53,9 @@ export {
 } from './preconditioners/autocorrelation';
 export { bakeStore } from './preconditioners/bake';
 export { decompose, type Decomposition, type LayerSpectrum } from './preconditioners/decomposition';
+export { fisherAutocorrelation } from './preconditioners/fisher';
 export { fitPreconditioner, type FitOptions, type FittedPreconditioner } from './preconditioners/fit';
+export type { LabelOptions } from './preconditioners/model-labels';
 export {
   Preconditioner,
   type LayerConditioning,

@@ -61,3 +61,18 @@ export class PreconditionerMismatchError extends BergsonError {
     );
   }
 }
+
+/** Thrown when the curvature of a model's loss is asked for, and how to label for that loss is not known. */
+export class UnknownCurvatureError extends BergsonError {
+  constructor(
+    /** The loss's name; null for one without a name. */
+    readonly loss: string | null,
+    readonly shape: readonly (number | null)[],
+    readonly known: readonly string[],
+  ) {
+    super(
+      `labels of the model's own are drawn for one output [examples, outputs] under ${known.join(', ')}, found ` +
+        `${loss ?? 'a loss without a name'} over [${shape.join(', ')}]; fit the autocorrelation of the stored rows instead`,
+    );
+  }
+}

@@ -134,13 +134,16 @@ export function mixAutocorrelations(
   query: Autocorrelation,
   share: number,
 ): Autocorrelation {
-  const describe = ({ columns }: Autocorrelation) =>
-    columns.map(({ layer, width }) => `${layer}: ${width}`).join(', ');
-  const [left, right] = [describe(train), describe(query)];
+  const [left, right] = [describeColumns(train.columns), describeColumns(query.columns)];
   if (left !== right)
     throw new LayoutMismatchError('the training rows', 'the query rows', 'columns', left, right);
   const matrices = train.matrices.map((matrix, i) =>
     matrix.map((value, j) => share * value + (1 - share) * (query.matrices[i]?.[j] ?? NaN)),
   );
   return { examples: train.examples + query.examples, columns: train.columns, matrices };
+}
+
+/** Layers and widths, in order, to compare and to name in errors. */
+export function describeColumns(columns: readonly Column[]): string {
+  return columns.map(({ layer, width }) => `${layer}: ${width}`).join(', ');
 }

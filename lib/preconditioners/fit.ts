@@ -1,8 +1,14 @@
 /** Fits the preconditioner of a store from its rows, and puts it beside them. */
-import { AlreadyPreconditionedError, BergsonError } from '../errors';
+import { AlreadyPreconditionedError, BergsonError, LayoutMismatchError } from '../errors';
 import { storeChecksum } from '../search/hnsw-format';
 import type { GradientStoreReader } from '../store/reader';
-import { autocorrelationOf, mixAutocorrelations, type Progress } from './autocorrelation';
+import {
+  autocorrelationOf,
+  describeColumns,
+  mixAutocorrelations,
+  type Autocorrelation,
+  type Progress,
+} from './autocorrelation';
 import { decompose, type Decomposition } from './decomposition';
 import { DEFAULT_DAMPING, Preconditioner, type PreconditionerOptions } from './preconditioner';
 import {
@@ -15,6 +21,11 @@ import {
 export interface FitOptions extends PreconditionerOptions {
   /** Rows of queries, whose autocorrelation is mixed in; `share` (from 0 to 1) is that of the store's own. */
   readonly queries?: { readonly store: GradientStoreReader; readonly share: number } | null;
+  /**
+   * What to decompose in place of the rows' autocorrelation, such as `fisherAutocorrelation`'s. It then stays, until
+   * `force` or another one. Default: the rows'.
+   */
+  readonly autocorrelation?: Autocorrelation;
   /** Whether to go over the rows again where there is a preconditioner of them already. Default: false. */
   readonly force?: boolean;
   /** Told of rows read, then of layers decomposed. */
@@ -39,12 +50,17 @@ export async function fitPreconditioner(
   if (store.manifest?.preconditioned) throw new AlreadyPreconditionedError(store.directory);
   const storeSha256 = storeChecksum(store);
   const queries = describeQueries(options.queries);
-  const found = options.force === true ? undefined : findDecomposition(store, queries);
+  const given = options.autocorrelation;
+  const found = options.force === true || given ? undefined : findDecomposition(store, queries);
   const { damping = DEFAULT_DAMPING } = options;
   if (found?.record.damping === damping) return { ...found, fitted: false };
   const decomposition = found?.preconditioner.decomposition ?? (await decomposeRows(store, options));
   const preconditioner = Preconditioner.of(decomposition, { damping });
-  const record = writePreconditioner(store.directory, preconditioner, { storeSha256, queries });
+  const record = writePreconditioner(store.directory, preconditioner, {
+    storeSha256,
+    queries,
+    of: given ? 'given' : (found?.record.of ?? 'rows'),
+  });
   return { record, preconditioner, fitted: found === undefined };
 }
 
@@ -73,15 +89,22 @@ function findDecomposition(
 
 async function decomposeRows(
   store: GradientStoreReader,
-  { queries, onProgress }: FitOptions,
+  { queries, autocorrelation, onProgress }: FitOptions,
 ): Promise<Decomposition> {
   const report =
     (what: 'rows' | 'layers'): Progress =>
     (done, total) =>
       onProgress?.(what, done, total);
-  const own = await autocorrelationOf(store, report('rows'));
+  const own = autocorrelation ?? (await autocorrelationOf(store, report('rows')));
+  checkColumns(store, own);
   const mixed = queries
     ? mixAutocorrelations(own, await autocorrelationOf(queries.store), queries.share)
     : own;
   return decompose(mixed, report('layers'));
+}
+
+function checkColumns(store: GradientStoreReader, { columns }: Autocorrelation): void {
+  const [expected, found] = [describeColumns(store.columns), describeColumns(columns)];
+  if (expected !== found)
+    throw new LayoutMismatchError(store.directory, 'the autocorrelation', 'columns', expected, found);
 }

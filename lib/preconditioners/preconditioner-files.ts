@@ -7,6 +7,7 @@ import type { Column } from '../store/format';
 import type { GradientStoreReader } from '../store/reader';
 import { isMap, readRecord, sha256, writeRecord } from '../store/record-file';
 import { SafetensorsFile, writeSafetensors, type SafetensorsTensor } from '../store/safetensors';
+import { describeColumns } from './autocorrelation';
 import type { Decomposition } from './decomposition';
 import { Preconditioner } from './preconditioner';
 
@@ -29,6 +30,8 @@ export interface PreconditionerRecord {
   /** Of the gradients.bin whose autocorrelation it is. */
   readonly storeSha256: string;
   readonly queries: MixedQueries | null;
+  /** Whether the autocorrelation is that of the store's rows, or was given. */
+  readonly of: 'rows' | 'given';
   /** Of decomposition.safetensors. */
   readonly bytes: number;
   readonly sha256: string;
@@ -50,7 +53,7 @@ export function preconditionerPaths(storeDirectory: string) {
 export function writePreconditioner(
   storeDirectory: string,
   { decomposition, damping }: Preconditioner,
-  { storeSha256, queries }: Pick<PreconditionerRecord, 'storeSha256' | 'queries'>,
+  { storeSha256, queries, of }: Pick<PreconditionerRecord, 'storeSha256' | 'queries' | 'of'>,
 ): PreconditionerRecord {
   const files = preconditionerPaths(storeDirectory);
   guardWrite(files.directory, 0, () => {
@@ -71,6 +74,7 @@ export function writePreconditioner(
     examples: decomposition.examples,
     storeSha256,
     queries,
+    of,
     bytes: bytes.length,
     sha256: sha256(bytes),
   };
@@ -100,7 +104,7 @@ export function readPreconditioner(store: GradientStoreReader): StoredPreconditi
   const { storeSha256 } = payload;
   for (const [file, field, expected, found] of [
     [files.record, 'sha256 of gradients.bin', gradientsOf(store) ?? storeSha256, storeSha256],
-    [files.record, 'columns', describe(store.columns), describe(payload.columns)],
+    [files.record, 'columns', describeColumns(store.columns), describeColumns(payload.columns)],
     [files.decomposition, 'sha256', payload.sha256, sha256(content)],
   ] as const) {
     if (expected !== found) throw new PreconditionerMismatchError(file, field, expected, found);
@@ -132,10 +136,6 @@ function readDecomposition(file: string, { columns, examples }: PreconditionerRe
 
 const eigenvalues = (layer: string) => `eigenvalues/${layer}`;
 const eigenvectors = (layer: string) => `eigenvectors/${layer}`;
-
-function describe(columns: readonly Column[]): string {
-  return columns.map(({ layer, width }) => `${layer}: ${width}`).join(', ');
-}
 
 function isPreconditionerRecord(payload: unknown): payload is PreconditionerRecord {
   return (

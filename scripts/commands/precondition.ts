@@ -152,13 +152,13 @@ function toOutcome(
   { fitted, record, preconditioner }: FittedPreconditioner,
   baked: string | null,
 ) {
-  const { damping, examples, queries, bytes } = record;
-  return { store, fitted, examples, queries, damping, bytes, baked, layers: preconditioner.conditioning };
+  const { damping, examples, queries, of, bytes } = record;
+  return { store, fitted, of, examples, queries, damping, bytes, baked, layers: preconditioner.conditioning };
 }
 
 function describe(
   run: string,
-  { store, fitted, examples, damping, queries, baked, layers }: Outcome,
+  { store, fitted, of, examples, damping, queries, baked, layers }: Outcome,
 ): string {
   const conditions = layers.flatMap(({ condition }) => condition ?? []);
   const mixed = queries === null ? '' : `, ${queries.examples} of them queries' (share ${1 - queries.share})`;
@@ -166,7 +166,7 @@ function describe(
   const next = baked === null ? `query ${run} --precondition` : `query ${run} --store ${baked} --unit-norm`;
   return [
     paragraph(
-      `${store}: ${how} over ${examples} rows${mixed}; damping ${damping} of the mean eigenvalue leaves condition numbers ` +
+      `${store}: ${how} over ${of === 'rows' ? `${examples} rows` : `a matrix of ${examples} examples that a program gave`}${mixed}; damping ${damping} of the mean eigenvalue leaves condition numbers ` +
         `of ${formatRange(conditions)}. \`bergson doctor ${run}\` shows each layer's.`,
     ),
     ...(baked === null ? [] : [`Preconditioned rows are in ${baked}.`]),
