@@ -45,7 +45,7 @@ export async function fisherAutocorrelation(
     for await (const xs of inputs) {
       const predictions = model.predictOnBatch(xs) as tf.Tensor;
       try {
-        let examples = predictions.shape[0] ?? 0;
+        let [examples] = predictions.shape as [number];
         const counted = examples;
         for (const { ys, weights } of modelLabels(loss, predictions, first, options)) {
           try {
