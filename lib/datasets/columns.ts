@@ -23,7 +23,12 @@ export type DocumentColumns =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'completion'; readonly prompt: string; readonly completion: string }
   | { readonly kind: 'conversation'; readonly conversation: string }
-  | { readonly kind: 'tokens'; readonly inputIds: string; readonly labels: string | undefined };
+  | {
+      readonly kind: 'tokens';
+      readonly inputIds: string;
+      readonly labels: string | undefined;
+      readonly attentionMask: string | undefined;
+    };
 
 /** The columns that are read. */
 export interface Columns {
@@ -33,6 +38,7 @@ export interface Columns {
 
 const INPUT_IDS = 'input_ids';
 const LABELS = 'labels';
+const ATTENTION_MASK = 'attention_mask';
 
 /**
  * Settles the columns from the options and, for what they leave open, from some rows.
@@ -64,7 +70,9 @@ function documentColumns(document: DocumentColumns): string[] {
     case 'conversation':
       return [document.conversation];
     case 'tokens':
-      return document.labels === undefined ? [document.inputIds] : [document.inputIds, document.labels];
+      return [document.inputIds, document.labels, document.attentionMask].filter(
+        (name) => name !== undefined,
+      );
   }
 }
 
@@ -90,8 +98,13 @@ function namedColumns(options: ColumnOptions): DocumentColumns | undefined {
 
 function guessColumns(location: string, sample: readonly Row[], present: readonly string[]): DocumentColumns {
   if (present.includes(INPUT_IDS)) {
-    const labels = present.includes(LABELS) ? LABELS : undefined;
-    return { kind: 'tokens', inputIds: INPUT_IDS, labels };
+    const ifPresent = (column: string) => (present.includes(column) ? column : undefined);
+    return {
+      kind: 'tokens',
+      inputIds: INPUT_IDS,
+      labels: ifPresent(LABELS),
+      attentionMask: ifPresent(ATTENTION_MASK),
+    };
   }
   const candidates = present.filter((column) => holdsText(sample.map((row) => row[column])));
   const [first] = candidates.includes('text') ? ['text'] : candidates;

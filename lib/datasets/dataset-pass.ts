@@ -17,7 +17,7 @@ export interface PassSettings {
   readonly template: ChatTemplate | undefined;
   /** There if rewards are given. */
   readonly means: GroupMeans | undefined;
-  /** There unless rows are tokens. */
+  /** There unless rows are tokens; then it tells their text, if it is there. */
   readonly thread: Tokenizer | undefined;
   readonly fitting: Fitting;
   /** The data set's number of the first row. */
@@ -115,14 +115,20 @@ export class DatasetPass {
   }
 
   private async tokenize(block: readonly RowInWork[]): Promise<TokenizedDocument[]> {
-    const { thread, fitting } = this.settings;
+    const { thread } = this.settings;
     const texts = block.flatMap(({ content }) => ('text' in content ? [content] : []));
-    const tokenized = (await thread?.tokenize(texts)) ?? [];
-    return block.map(({ content }) =>
-      'text' in content
-        ? (tokenized.shift() as TokenizedDocument)
-        : toPieces(content.inputIds, content.labels, fitting),
+    if (texts.length > 0) return (await thread?.tokenize(texts)) ?? [];
+    const documents = block.flatMap(({ content }) => ('text' in content ? [] : [this.fit(content)]));
+    const decoded = await thread?.decode(
+      documents.flatMap(({ pieces }) => pieces.map(({ inputIds }) => inputIds)),
     );
+    if (decoded === undefined) return documents;
+    const withText = (piece: Piece): Piece => ({ ...piece, text: decoded.shift() ?? '' });
+    return documents.map(({ pieces, truncated }) => ({ pieces: pieces.map(withText), truncated }));
+  }
+
+  private fit({ inputIds, labels }: TokenRow): TokenizedDocument {
+    return toPieces(inputIds, labels, this.settings.fitting);
   }
 
   private toExamples(work: RowInWork, { pieces, truncated }: TokenizedDocument): TokenizedExample[] {
@@ -159,10 +165,10 @@ function toExample(
   piece: Piece,
   chunk: boolean,
 ): TokenizedExample {
-  const text = 'text' in content ? { text: content.text.slice(...(piece.textRange ?? [0])) } : {};
+  const text = 'text' in content ? content.text.slice(...(piece.textRange ?? [0])) : piece.text;
   const offset = chunk ? { tokenOffset: piece.tokenOffset } : {};
   const { inputIds, labels } = piece;
-  const record = { ...text, row, ...offset, ...reward };
+  const record = { ...(text !== undefined && { text }), row, ...offset, ...reward };
   return { id, inputIds, labels, record, ...(reward && { weight: reward.advantage }) };
 }
 

@@ -16,7 +16,7 @@ import type { TokenizedExample } from './tokenized-example';
 export interface DatasetOptions extends ColumnOptions {
   /** Tokens the model takes at most. */
   readonly contextLength: number;
-  /** Folder of `tokenizer.json`; needed unless rows are tokenized already. */
+  /** Folder of `tokenizer.json`; needed unless rows are tokenized already, and then good for showing their text. */
   readonly tokenizer?: string;
   /** A part of the data set, a range of its rows, or both: `train`, `train[:10%]`, `[100:200]`, `0:200`. */
   readonly split?: string;
@@ -58,7 +58,8 @@ const SAMPLE = 32;
 
 /**
  * Opens a data set: JSONL, CSV, Parquet or text files, one or a folder of them, or a folder written by Hugging Face's
- * `save_to_disk`. Rows are texts, prompts with completions, conversations, or tokens (`input_ids`, optionally `labels`).
+ * `save_to_disk`. Rows are texts, prompts with completions, conversations, or tokens (`input_ids`, optionally `labels` and
+ * `attention_mask`, by which padding is taken off).
  *
  * A row that cannot be used (no value, a value of another type, fewer than two tokens) is skipped and counted; it keeps its
  * number, so its row of a store is never written. If rewards are given, an example's weight is its reward less the mean over
@@ -83,10 +84,7 @@ export async function openDataset(location: string, options: DatasetOptions): Pr
       ? openChatTemplate(tokenizer)
       : undefined;
   const means = columns.reward ? await meanRewards(source, range, columns.reward) : undefined;
-  const thread =
-    columns.document.kind !== 'tokens' && tokenizer !== undefined
-      ? await TokenizerThread.open(tokenizer, fitting)
-      : undefined;
+  const thread = tokenizer === undefined ? undefined : await TokenizerThread.open(tokenizer, fitting);
   let tally = new Tally();
 
   return {

@@ -29,6 +29,8 @@ export interface Piece {
   readonly tokenOffset: number;
   /** The part of the document's text that the piece's tokens hold; absent where that is all of it. */
   readonly textRange?: TextRange;
+  /** What the tokens say, where there was no text before them. */
+  readonly text?: string;
 }
 
 /** A document's rows: one, or if it was longer than the context and not truncated, several. */

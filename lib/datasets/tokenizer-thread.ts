@@ -7,7 +7,7 @@ import type { Tokenizer } from './tokenizer';
 import type { TokenizerAnswer, TokenizerRequest } from './tokenizer-worker';
 
 interface Pending {
-  readonly resolve: (documents: readonly TokenizedDocument[]) => void;
+  readonly resolve: (answer: TokenizerAnswer) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -46,7 +46,14 @@ export class TokenizerThread implements Tokenizer {
 
   /** Answers come in the order of the questions. @throws TokenizerError */
   async tokenize(documents: readonly Document[]): Promise<TokenizedDocument[]> {
-    return [...(await this.ask({ op: 'tokenize', documents }))];
+    const answer = await this.ask({ op: 'tokenize', documents });
+    return 'documents' in answer ? [...answer.documents] : [];
+  }
+
+  /** @throws TokenizerError */
+  async decode(tokens: readonly Int32Array[]): Promise<string[]> {
+    const answer = await this.ask({ op: 'decode', tokens });
+    return 'texts' in answer ? [...answer.texts] : [];
   }
 
   /** Ends the thread. What it still owed is rejected. */
@@ -54,7 +61,7 @@ export class TokenizerThread implements Tokenizer {
     await this.worker.terminate();
   }
 
-  private ask(request: TokenizerRequest): Promise<readonly TokenizedDocument[]> {
+  private ask(request: TokenizerRequest): Promise<TokenizerAnswer> {
     if (this.ended) return Promise.reject(new TokenizerError(this.location, 'it was closed'));
     return new Promise((resolve, reject) => {
       this.pending.push({ resolve, reject });
@@ -66,8 +73,8 @@ export class TokenizerThread implements Tokenizer {
   private settle(answer: TokenizerAnswer): void {
     const question = this.pending.shift();
     if (this.pending.length === 0) this.worker.unref();
-    if ('documents' in answer) question?.resolve(answer.documents);
-    else question?.reject(new TokenizerError(answer.path || this.location, answer.reason));
+    if ('reason' in answer) question?.reject(new TokenizerError(answer.path || this.location, answer.reason));
+    else question?.resolve(answer);
   }
 
   private failAll(error: Error): void {

@@ -11,6 +11,9 @@ import { tokenizerFile } from './tokenizer-file';
 export interface Tokenizer {
   /** In order, one for each document. Texts are tokenized side by side, on threads of the library's own. */
   tokenize(documents: readonly Document[]): Promise<TokenizedDocument[]>;
+
+  /** The texts of tokens, special ones included. */
+  decode(tokens: readonly Int32Array[]): Promise<string[]>;
 }
 
 /**
@@ -40,6 +43,17 @@ export function openTokenizer(location: string, fitting: Fitting): Tokenizer {
         });
       }
       return results as TokenizedDocument[];
+    },
+
+    async decode(tokens) {
+      try {
+        return await native.decodeBatch(
+          tokens.map((ids) => [...ids]),
+          false,
+        );
+      } catch (cause) {
+        throw new TokenizerError(file, `it does not decode (${reasonOf(cause)})`, { cause });
+      }
     },
   };
 }

@@ -47,6 +47,12 @@ it('reads no more than its window ahead', async () => {
   await batches.return(undefined);
 });
 
+it('fills a batch up from the next window', async () => {
+  const examples = stream(Array.from({ length: 6 }, (_, id) => exampleOf(id, 1)));
+  const batches = await all(batchByTokens(examples, { tokenBudget: 2, window: 3 }));
+  expect(batches.map((batch) => batch.length)).toEqual([2, 2, 2]);
+});
+
 it('pads less than batches in the order of the data set', async () => {
   const lengths = Array.from({ length: 300 }, (_, id) => 1 + ((id * 7919) % 97));
   const padded = async (window: number): Promise<number> => {

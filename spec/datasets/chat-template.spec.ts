@@ -74,11 +74,14 @@ it('passes on what the template itself refuses', () => {
   });
 });
 
-it('refuses to guess turns of a template that does not render one after the other', () => {
-  const template = templateOf({
-    chat_template: '{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}',
-  });
-  expect(template.render(conversation)).toEqual({
+it.each([
+  ['begins with their number', '{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}'],
+  [
+    'shortens earlier answers',
+    "{% for m in messages %}{{ m.content if loop.last or m.role == 'user' else '…' }};{% endfor %}",
+  ],
+])('refuses to guess turns where the template %s', (_, template) => {
+  expect(templateOf({ chat_template: template }).render(conversation)).toEqual({
     unusable: expect.stringMatching(/one turn after the other/) as string,
   });
 });

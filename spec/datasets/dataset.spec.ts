@@ -162,6 +162,40 @@ it('takes tokens as they are, with their labels, without a tokenizer', async () 
   expect(dataset.counts.skipped.map(({ firstRows }) => firstRows)).toEqual([[1], [2, 3, 4]]);
 });
 
+it('takes the padding off tokens that have an attention mask', async () => {
+  const rows = [
+    { input_ids: [5, 6, 7, 0, 0], attention_mask: [1, 1, 1, 0, 0], labels: [5, -100, 7, 0, 0] },
+    { input_ids: [0, 5, 6], attention_mask: [0, 1, 1] },
+    { input_ids: [5, 6, 7], attention_mask: [1, 0, 1] },
+    { input_ids: [5, 6, 7], attention_mask: [1, 1] },
+    { input_ids: [5, 6], attention_mask: [0, 0] },
+  ];
+  const dataset = await openDataset(writeJsonl(root, 'masks.jsonl', rows), { contextLength: 4 });
+  const examples = await all(dataset.examples());
+  expect(examples.map(({ id, inputIds, labels }) => [id, [...inputIds], [...labels]])).toEqual([
+    [0, [5, 6, 7], [5, -100, 7]],
+    [1, [5, 6], [5, 6]],
+  ]);
+  expect(dataset.counts.skipped.map(({ reason, firstRows }) => [reason, firstRows])).toEqual([
+    ['`attention_mask` leaves out tokens between others', [2]],
+    ['`attention_mask` and `input_ids` differ in length', [3]],
+    ['no tokens', [4]],
+  ]);
+});
+
+it('tells the text of tokens where there is a tokenizer', async () => {
+  const plain = await open(writeJsonl(root, 'many.jsonl', texts), { split: ':3' });
+  const rows = (await all(plain.examples())).map(({ inputIds }) => ({ input_ids: [...inputIds] }));
+  const file = writeJsonl(root, 'decoded.jsonl', rows);
+  const whole = await all((await open(file)).examples());
+  expect(whole.map(({ record }) => record.text)).toEqual(texts.slice(0, 3).map(({ text }) => text));
+  const chunks = await all((await open(file, { contextLength: 4, longDocuments: 'chunk' })).examples());
+  const first = chunks.filter(({ record }) => record.row === 0);
+  expect(first.map(({ record }) => record.tokenOffset)).toEqual(first.map((_, i) => 4 * i));
+  // The last chunk is a single token, the period.
+  expect(`${first.map(({ record }) => record.text).join('')}.`).toBe(texts[0]?.text);
+});
+
 it('weights completions by their reward less the mean of their group', async () => {
   const rows = [
     { p: 'The river', c: ' rises.', r: 1 },
