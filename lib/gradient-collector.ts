@@ -15,7 +15,7 @@ import type { Attention } from './layers/attention-heads';
 import type { LayerProjection } from './layers/factors';
 import './layers/standard';
 import { factoredProjection } from './normalizers/factored-projection';
-import { isFactored, type Normalizer } from './normalizers/normalizer';
+import { isFactored, isFixed, type Normalizer } from './normalizers/normalizer';
 import { layerProjection, projectedShape, resolveProjection, type ProjectionOptions } from './projection';
 
 export interface GradientCollectorOptions extends Partial<ProjectionOptions> {
@@ -220,7 +220,7 @@ export class GradientCollector {
           const gradients = exampleGradients(factors, part, projection, ofElements, multiplier, attribute);
           onGradients(part.path, tf.keep(gradients));
         }),
-      deferred: normalizer !== null && !isFactored(normalizer) && normalizer.fixed !== true,
+      deferred: normalizer !== null && !isFixed(normalizer),
       meanLoss: this.meanLoss,
       batchSize,
     });

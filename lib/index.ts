@@ -35,7 +35,11 @@ export {
 export { sparseCrossEntropy } from './losses';
 export { createCausalLM, loadCausalLM, type CausalLM } from './models/causal-lm';
 export { AdafactorNormalizer } from './normalizers/adafactor';
+export { AdadeltaNormalizer } from './normalizers/adadelta';
+export { AdagradNormalizer } from './normalizers/adagrad';
 export { AdamNormalizer } from './normalizers/adam';
+export { AdamaxNormalizer } from './normalizers/adamax';
+export type { NormalizerName } from './normalizers/choose';
 export { fitNormalizer, type FitNormalizerOptions, type FittedKind } from './normalizers/fit';
 export { FixedNormalizer } from './normalizers/fixed';
 export type {
@@ -44,6 +48,7 @@ export type {
   FactoredNormalizer,
   Normalizer,
 } from './normalizers/normalizer';
+export { RmspropNormalizer } from './normalizers/rmsprop';
 export { openNormalizer, saveNormalizer } from './normalizers/stored';
 export {
   autocorrelationOf,

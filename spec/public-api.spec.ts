@@ -3,8 +3,11 @@ import * as api from '../callbacks';
 it('exports these names and no others', () => {
   expect(Object.keys(api).sort()).toMatchInlineSnapshot(`
    [
+     "AdadeltaNormalizer",
      "AdafactorNormalizer",
+     "AdagradNormalizer",
      "AdamNormalizer",
+     "AdamaxNormalizer",
      "AlreadyPreconditionedError",
      "AmbiguousColumnsError",
      "AttentionHeadsError",
@@ -55,6 +58,7 @@ it('exports these names and no others', () => {
      "PreconditionerNotFoundError",
      "RecordingOrderError",
      "RepeatedExampleError",
+     "RmspropNormalizer",
      "RowNotWrittenError",
      "RowShapeError",
      "Run",

@@ -132,7 +132,7 @@ export class InvalidOptionError extends BergsonError {
 export class OptimizerStateError extends BergsonError {
   constructor(readonly reason: string) {
     super(
-      `the optimizer's state cannot be used: ${reason}; train with tf.train.adam, or without \`useOptimizerState\``,
+      `the optimizer's state cannot be used: ${reason}; train with another optimizer, or leave \`useOptimizerState\` and \`normalizer\` out`,
     );
   }
 }

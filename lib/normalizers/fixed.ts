@@ -56,7 +56,8 @@ export class FixedNormalizer implements ElementNormalizer {
     this.source.close();
   }
 
-  private read({ path, gradientShape }: AttributedPart): tf.Tensor2D {
+  /** V, float32 [O, I], as a tensor of the caller's. @throws NormalizerMismatchError */
+  read({ path, gradientShape }: AttributedPart): tf.Tensor2D {
     return tf.tensor2d(readMoments(this.source, path, gradientShape), [...gradientShape]);
   }
 }

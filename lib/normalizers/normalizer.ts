@@ -45,6 +45,11 @@ export function isFactored(normalizer: Normalizer): normalizer is FactoredNormal
   return 'factoredMoments' in normalizer;
 }
 
+/** Whether its moments stay what they are, whatever the model goes through. */
+export function isFixed(normalizer: Normalizer): boolean {
+  return isFactored(normalizer) || normalizer.fixed === true;
+}
+
 /** What to multiply a part's gradient by. Runs, like what it returns, inside the caller's `tf.tidy`. */
 export function elementScale(normalizer: ElementNormalizer, part: AttributedPart): ElementScale {
   const { epsilon } = normalizer;

@@ -17,7 +17,10 @@ export function saveNormalizer(file: string, normalizer: Normalizer, parts: read
   for (const part of parts) {
     tf.tidy(() => {
       if (!isFactored(normalizer)) {
-        put(part.path, normalizer.secondMoments(part));
+        // A fixed one would keep what it lays out.
+        const moments =
+          normalizer instanceof FixedNormalizer ? normalizer.read(part) : normalizer.secondMoments(part);
+        put(part.path, moments);
         return;
       }
       const names = factorNames(part.path);

@@ -136,8 +136,9 @@ export class QueryGradients {
   }
 
   private storedNormalizer(): StoredNormalizer | null {
-    this.normalizer ??=
-      this.run.manifest.normalizer === 'none' ? null : openNormalizer(runPaths.normalizer(this.run.path));
+    this.normalizer ??= ['none', 'identity'].includes(this.run.manifest.normalizer)
+      ? null
+      : openNormalizer(runPaths.normalizer(this.run.path));
     return this.normalizer;
   }
 

@@ -21,7 +21,10 @@ import type { RunOptions } from './run-recorder';
 
 export interface CollectGradientsOptions
   extends
-    Omit<RunOptions, 'trackOrder' | 'useOptimizerState' | 'accumulate'>,
+    Omit<
+      RunOptions,
+      'trackOrder' | 'useOptimizerState' | 'normalizer' | 'scaleByLearningRate' | 'accumulate'
+    >,
     Partial<Omit<FrozenPass, 'attribute'>> {
   /** The run's directory: empty, not there yet, or what a call with the same options left that did not finish. */
   readonly path: string;
@@ -170,6 +173,7 @@ function describeRun(
     examples: tokens?.examples ?? options.exampleCount ?? null,
     dtype: options.dtype ?? 'float32',
     normalizer: options.normalizer?.name ?? 'none',
+    scaledByLearningRate: false,
     accumulate: false,
     trackOrder: false,
     optimizer: null,

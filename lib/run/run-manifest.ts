@@ -73,8 +73,10 @@ export interface RunDescription {
   /** Which layers' gradients are split by head, and how. */
   readonly attention: Attention;
   readonly dtype: RowDtype;
-  /** The name of what gradients are divided by; `none` where they are not. */
+  /** The name of what gradients are divided by; `none` where they are not, `identity` where the optimizer does not. */
   readonly normalizer: string;
+  /** Whether each step's rows are multiplied by its learning rate. */
+  readonly scaledByLearningRate: boolean;
   readonly accumulate: boolean;
   readonly trackOrder: boolean;
   /** Class of the optimizer; null where the model is not compiled and none was named. */

@@ -1,8 +1,10 @@
 /** Turns training steps into a run: the collector on one side, the run's writer on the other. */
 import type * as tf from '@tensorflow/tfjs';
-import { NoGradientError, OptimizerStateError } from '../errors';
+import { NoGradientError } from '../errors';
 import { GradientCollector, type Captured, type GradientCollectorOptions } from '../gradient-collector';
-import { AdamNormalizer } from '../normalizers/adam';
+import { chooseNormalizer, trainingOptimizer, type NormalizerChoice } from '../normalizers/choose';
+import { lastLearningRate } from '../normalizers/learning-rate';
+import { isFixed, type Normalizer } from '../normalizers/normalizer';
 import { saveNormalizer } from '../normalizers/stored';
 import { buildIndexIfPossible } from '../search/open-index';
 import type { RowDtype } from '../store/format';
@@ -14,18 +16,21 @@ import { runPaths } from './run-paths';
 import type { RunDescription } from './run-manifest';
 import { RunWriter } from './run-writer';
 
-export interface RunOptions extends Pick<
-  GradientCollectorOptions,
-  'projectionDim' | 'projectionType' | 'seed' | 'includeBias' | 'attention' | 'layers'
-> {
+export interface RunOptions
+  extends
+    NormalizerChoice,
+    Pick<
+      GradientCollectorOptions,
+      'projectionDim' | 'projectionType' | 'seed' | 'includeBias' | 'attention' | 'layers'
+    > {
   /** The run's directory: must not exist, or be empty. */
   readonly path: string;
   /** How numbers are stored. Default: float32. */
   readonly dtype?: RowDtype;
   /** Whether to record which step and epoch saw each example. Default: false. */
   readonly trackOrder?: boolean;
-  /** Whether to divide gradients by the root of the optimizer's second moments. Default: false. */
-  readonly useOptimizerState?: boolean;
+  /** Whether to multiply each step's rows by its learning rate, so that they are of what the step did. Default: false. */
+  readonly scaleByLearningRate?: boolean;
   /** Whether to sum the epochs into one store instead of keeping one each. Default: false. */
   readonly accumulate?: boolean;
   /** Whether to build an index when training ends. Default: true. */
@@ -49,6 +54,8 @@ export interface TrainingOptions {
 /** A step that has run, whose rows are not yet written. */
 export interface CapturedStep<T> extends Captured<T> {
   readonly ids: Int32Array;
+  /** What its rows are to be multiplied by. */
+  readonly scale: number;
 }
 
 export class RunRecorder {
@@ -56,7 +63,8 @@ export class RunRecorder {
     private readonly model: tf.LayersModel,
     private readonly options: RunOptions & TrainingOptions,
     private readonly collector: GradientCollector,
-    private readonly normalizer: AdamNormalizer | null,
+    private readonly normalizer: Normalizer | null,
+    private readonly rate: () => number,
     private readonly writer: RunWriter,
   ) {}
 
@@ -66,21 +74,25 @@ export class RunRecorder {
    */
   static start(model: tf.LayersModel, options: RunOptions & TrainingOptions): RunRecorder {
     const optimizer: tf.Optimizer | undefined = options.optimizer ?? model.optimizer;
-    const normalizer = options.useOptimizerState === true ? readOptimizer(optimizer) : null;
+    const { name, normalizer } = chooseNormalizer(options, optimizer);
+    const rate = readRate(options, optimizer);
     const collector = new GradientCollector(model, { ...options, normalizer });
-    const description = describeRun(model, options, optimizer, collector);
+    const description = describeRun(model, options, optimizer, collector, name);
     const writer = RunWriter.create(options.path, description, collector.columns);
-    if (options.examples !== undefined) {
-      try {
+    try {
+      if (options.examples !== undefined) {
         const { examples } = description;
         const records = writeExamples(runPaths.examples(options.path), options.examples, examples);
         if (examples === null) writer.setExamples(records);
-      } catch (error) {
-        writer.abort();
-        throw error;
       }
+      if (normalizer !== null && isFixed(normalizer)) {
+        saveNormalizer(runPaths.normalizer(options.path), normalizer, collector.parts);
+      }
+    } catch (error) {
+      writer.abort();
+      throw error;
     }
-    return new RunRecorder(model, options, collector, normalizer, writer);
+    return new RunRecorder(model, options, collector, normalizer, rate, writer);
   }
 
   beginEpoch(epoch: number): void {
@@ -92,17 +104,18 @@ export class RunRecorder {
    * @throws NoGradientError if no attributed layer took part in its backward pass; BatchAxisError
    */
   captureStep<T>(ids: Int32Array, step: () => T): CapturedStep<T> {
-    return toStep(ids, this.collector.surround(step, ids.length));
+    return this.toStep(ids, this.collector.surround(step, ids.length));
   }
 
   /** The same for a step that may return a promise, which is awaited. */
   async captureAsyncStep<T>(ids: Int32Array, step: () => T | Promise<T>): Promise<CapturedStep<T>> {
-    return toStep(ids, await this.collector.surround<T>(step, ids.length));
+    return this.toStep(ids, await this.collector.surround<T>(step, ids.length));
   }
 
   /** Writes a step's rows, and disposes its gradients. @throws NonFiniteGradientError, Float16OverflowError, DiskWriteError */
-  async writeStep({ ids, gradients }: CapturedStep<unknown>): Promise<void> {
-    this.writer.writeStep(ids, await this.collector.rows(gradients, ids.length));
+  async writeStep({ ids, gradients, scale }: CapturedStep<unknown>): Promise<void> {
+    const rows = await this.collector.rows(gradients, ids.length);
+    this.writer.writeStep(ids, scale === 1 ? rows : rows.map((value) => value * scale));
   }
 
   /** @throws DiskWriteError */
@@ -113,7 +126,7 @@ export class RunRecorder {
   /** Saves the model and the normalizer, builds the index, and then calls the run complete. @throws DiskWriteError */
   async finish(): Promise<void> {
     const { path, index = true, onIndexProgress } = this.options;
-    if (this.normalizer !== null) {
+    if (this.normalizer !== null && !isFixed(this.normalizer)) {
       saveNormalizer(runPaths.normalizer(path), this.normalizer, this.collector.parts);
     }
     await saveModel(this.model, runPaths.model(path));
@@ -128,16 +141,22 @@ export class RunRecorder {
     this.writer.abort();
     this.collector.dispose();
   }
+
+  private toStep<T>(ids: Int32Array, captured: Captured<T>): CapturedStep<T> {
+    if (captured.gradients.size > 0) return { ...captured, ids, scale: this.rate() };
+    throw new NoGradientError('no attributed layer took part in the backward pass of a training step');
+  }
 }
 
-function readOptimizer(optimizer: tf.Optimizer | undefined): AdamNormalizer {
-  if (optimizer !== undefined) return new AdamNormalizer(optimizer);
-  throw new OptimizerStateError('the model is not compiled, and no `optimizer` is given');
-}
-
-function toStep<T>(ids: Int32Array, captured: Captured<T>): CapturedStep<T> {
-  if (captured.gradients.size > 0) return { ...captured, ids };
-  throw new NoGradientError('no attributed layer took part in the backward pass of a training step');
+/** What gives the factor of a step's rows once the step is over. @throws OptimizerStateError */
+function readRate(
+  { scaleByLearningRate = false }: RunOptions,
+  optimizer: tf.Optimizer | undefined,
+): () => number {
+  if (!scaleByLearningRate) return () => 1;
+  const known = trainingOptimizer(optimizer);
+  lastLearningRate(known);
+  return () => lastLearningRate(known);
 }
 
 function describeRun(
@@ -145,12 +164,14 @@ function describeRun(
   options: RunOptions & TrainingOptions,
   optimizer: tf.Optimizer | undefined,
   collector: GradientCollector,
+  normalizer: string,
 ): RunDescription {
   return {
     ...describeModel(model, collector),
     examples: options.exampleCount ?? null,
     dtype: options.dtype ?? 'float32',
-    normalizer: options.useOptimizerState === true ? 'adam' : 'none',
+    normalizer,
+    scaledByLearningRate: options.scaleByLearningRate ?? false,
     accumulate: options.accumulate ?? false,
     trackOrder: options.trackOrder ?? false,
     optimizer: optimizer?.getClassName() ?? null,

@@ -21,7 +21,7 @@ export function describeRun(run: RunDiagnosis, description: string): string {
 const NAME_WIDTH = 12;
 
 function facts(run: RunDiagnosis): [name: string, detail: string][] {
-  const { versions, projection, normalizer, includeBias, accumulate, order } = run;
+  const { versions, projection, includeBias, accumulate, order } = run;
   const projected =
     projection.projectionDim === 'exact'
       ? 'not projected'
@@ -43,10 +43,20 @@ function facts(run: RunDiagnosis): [name: string, detail: string][] {
     [
       'rows',
       `${run.dtype}, ${projected}, ` +
-        `${normalizer === 'none' ? 'not normalized' : `normalized by ${normalizer}`}, ` +
+        `${describeNormalizer(run)}, ` +
         `${describeBiases(includeBias)}${accumulate ? ', summed over epochs' : ''}`,
     ],
   ];
+}
+
+function describeNormalizer({ normalizer, optimizer, scaledByLearningRate }: RunDiagnosis): string {
+  const divided =
+    normalizer === 'none'
+      ? 'not normalized'
+      : normalizer === 'identity'
+        ? `normalized by nothing (identity), as ${optimizer ?? 'the optimizer'} divides gradients by nothing`
+        : `normalized by ${normalizer}`;
+  return scaledByLearningRate ? `${divided}, multiplied by the step’s learning rate` : divided;
 }
 
 function describeBiases(includeBias: RunDiagnosis['includeBias']): string {

@@ -10,9 +10,11 @@ import { temporaryDirectory } from '../support/temporary-directory';
 const directory = temporaryDirectory();
 let runs = 0;
 
-async function train(options: Partial<RunOptions> = {}): Promise<string> {
+async function train(options: Partial<RunOptions> = {}, optimizer?: tf.Optimizer): Promise<string> {
   const run = path.join(directory, `run-${runs++}`);
-  const model = prepareForGradientCollection(denseCase.build());
+  const model = denseCase.build();
+  if (optimizer !== undefined) model.compile({ optimizer, loss: 'categoricalCrossentropy' });
+  prepareForGradientCollection(model);
   const { xs, ys } = denseCase.data(20);
   const collector = new GradientCollectorCallback({ path: run, trackOrder: true, ...options });
   await model.fit(xs, ys, { epochs: 2, batchSize: 8, verbose: 0, callbacks: [collector] });
@@ -58,6 +60,14 @@ it('says loudly which parameters are not attributed, and why', async () => {
     '  hidden (Dense): 48, not selected by `layers`; bias left out by `includeBias`',
     '  head (Dense): 3, bias left out by `includeBias`',
   ]);
+});
+
+it('says by what gradients are divided, also if it is nothing', async () => {
+  const options = { useOptimizerState: true, scaleByLearningRate: true, index: false };
+  const { stdout } = runBergson(['doctor', await train(options, tf.train.momentum(0.1, 0.9))]);
+  expect(stdout).toMatch(
+    /normalized by nothing \(identity\), as Momentum divides gradients by nothing, multiplied by the step’s learning rate, biases/,
+  );
 });
 
 it('says the same as JSON', async () => {
