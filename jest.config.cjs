@@ -2,7 +2,7 @@
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
 
 // Packages that are ES modules only, which Jest does not load as they are.
-const ES_MODULE_PACKAGES = 'hyparquet|hyparquet-compressors|hysnappy|fzstd';
+const ES_MODULE_PACKAGES = 'hyparquet|hyparquet-compressors|hyparquet-writer|hysnappy|fzstd';
 const ES_MODULES = `/node_modules/(${ES_MODULE_PACKAGES})/.+\\.js$`;
 
 module.exports = {

@@ -11,10 +11,11 @@ import type { QueryGradients } from './query/query-gradients';
 import { describeNeighbors, type Trace } from './query/trace';
 import { QueryPreconditioning } from './preconditioners/query-preconditioning';
 import { Run } from './run/run';
-import { layerNumbers } from './search/exact';
-import type { SearchOptions } from './search/gradient-index';
+import type { ScoreOptions, ScoreSummary } from './scores/score-store';
+import { columnRanges, layerNumbers } from './search/exact';
+import { checkQueries, type SearchOptions } from './search/gradient-index';
 import { openIndex, type OpenedIndex, type OpenIndexOptions } from './search/open-index';
-import { columnOffsets } from './store/format';
+import { columnOffsets, type Column } from './store/format';
 import type { Verification, VerifyOptions } from './verification/verify';
 
 export interface AttributorOptions extends Pick<OpenIndexOptions, 'engine'> {
@@ -100,9 +101,9 @@ export class Attributor {
     return this.opened.reason;
   }
 
-  /** The layers, or parts of them, that have columns of their own, in the order of a row. */
-  get layers(): string[] {
-    return this.opened.store.columns.map(({ layer }) => layer);
+  /** The layers, or parts of them, that have columns of their own, and how many, in the order of a row. */
+  get columns(): readonly Column[] {
+    return this.opened.store.columns;
   }
 
   /** How many examples can be found: those whose row was written. */
@@ -155,6 +156,22 @@ export class Attributor {
   /** A training example's own row [width], to search with. @throws RowNotWrittenError, ExampleRangeError */
   row(example: number): Float32Array {
     return this.opened.store.row(example);
+  }
+
+  /**
+   * Writes the scores of every row of the store, or of other data, for every query (`rows`, each [width]) or for all of
+   * them as one: exactly, a block at a time, and after a kill from where it was.
+   * @throws EmptyQueryError, RowShapeError, UnknownColumnError, ScoresExistError, ScoresMismatchError,
+   *   NonFiniteValueError, DiskWriteError
+   */
+  async score(rows: readonly Float32Array[], options: ScoreOptions): Promise<ScoreSummary> {
+    if (rows.length === 0) throw new EmptyQueryError('none');
+    const { store } = this.opened;
+    checkQueries(rows, store.width);
+    const asking = options.aggregate === 'mean' ? [meanRow(rows)] : rows;
+    const queries = this.preconditioning.toQueries(asking, options);
+    const { scoreStore } = require('./scores/score-store') as typeof import('./scores/score-store');
+    return scoreStore(store, queries, columnRanges(store, options.layers), options);
   }
 
   /**

@@ -84,5 +84,9 @@ export type { FailedExample, FrozenPass, ModelReference, RunManifest } from './r
 export type { RunOptions } from './run/run-recorder';
 export { TrainingRecorder, type TrainingRecorderOptions } from './run/training-recorder';
 export type { Agreement, Verification, VerifiedExample, VerifyOptions } from './verification/verify';
+export { scoreBatches, type ScoreBatchesOptions } from './scores/score-batches';
+export type { ScoreFormat } from './scores/score-formats';
+export type { RowBatch } from './scores/score-rows';
+export type { ScoredData, ScoreOptions, ScoreSummary } from './scores/score-store';
 export { GradientStoreReader } from './store/reader';
 export { TrainingOrderReader, type Sighting } from './store/training-order';

@@ -10,6 +10,10 @@ const COMMANDS: Readonly<Record<string, (cli: Argv) => Argv>> = {
     const { queryCommand } = require('./query') as typeof import('./query');
     return cli.command(queryCommand);
   },
+  score(cli) {
+    const { scoreCommand } = require('./commands/score') as typeof import('./commands/score');
+    return cli.command(scoreCommand);
+  },
   index(cli) {
     const { indexCommand } = require('./commands/build-index') as typeof import('./commands/build-index');
     return cli.command(indexCommand);

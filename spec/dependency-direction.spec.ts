@@ -12,7 +12,7 @@ const ONLY_IMPORTERS = [
   { package: /^@tensorflow\/tfjs-node(-gpu)?$/, importers: /^lib\/backend\.ts$/ },
   { package: /^hnswlib-node$/, importers: /^lib\/search\/hnsw[^/]*\.ts$/ },
   { package: /^tokenizers$/, importers: /^lib\/datasets\/tokenizer\.ts$/ },
-  { package: /^hyparquet/, importers: /^lib\/datasets\/parquet\.ts$/ },
+  { package: /^hyparquet/, importers: /^lib\/(datasets\/parquet|export\/parquet-file)\.ts$/ },
 ];
 
 interface Import {

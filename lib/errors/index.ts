@@ -7,5 +7,6 @@ export * from './models';
 export * from './preconditioner';
 export * from './normalizer';
 export * from './run';
+export * from './scores';
 export * from './search';
 export * from './store';

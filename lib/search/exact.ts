@@ -138,7 +138,7 @@ export function scoreExamples(
 }
 
 /** The columns of `layers`, or all of them; neighboring layers make one stretch. Throws {@link UnknownColumnError}. */
-function columnRanges(store: GradientStoreReader, layers?: readonly string[]): ColumnRange[] {
+export function columnRanges(store: GradientStoreReader, layers?: readonly string[]): ColumnRange[] {
   if (!layers) return [{ begin: 0, end: store.width }];
   const offsets = columnOffsets(store.layout);
   const ranges: { begin: number; end: number }[] = [];

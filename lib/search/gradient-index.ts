@@ -52,6 +52,11 @@ export function checkSearch(
   width: number,
 ): void {
   if (!Number.isInteger(k) || k < 1 || k > rows) throw new KTooLargeError(k, rows);
+  checkQueries(queries, width);
+}
+
+/** Throws {@link RowShapeError} or {@link NonFiniteValueError} unless every query has `width` finite numbers. */
+export function checkQueries(queries: readonly Float32Array[], width: number): void {
   queries.forEach((query, position) => {
     if (query.length !== width) throw new RowShapeError(`query ${position}`, width, query.length);
     const bad = query.findIndex((value) => !Number.isFinite(value));

@@ -8,7 +8,7 @@ import { chooseExamples } from '../../lib/verification/choose-examples';
 import { QueryInputError } from '../query/errors';
 import { readInputs, type QueryInput } from '../query/inputs';
 import { loadSavedModel } from '../query/saved-model';
-import { toBatch, type CompiledModel } from '../query/tensors';
+import { toBatches } from '../query/tensors';
 import { startProgress } from '../terminal/progress-bar';
 import { describeVerification } from '../verify/report';
 
@@ -100,20 +100,6 @@ async function verify(args: ArgumentsCamelCase<VerifyArguments>): Promise<void> 
   } finally {
     await attributor.close();
   }
-}
-
-/** One batch of all `inputs`. The caller disposes it. @throws QueryInputError */
-function toBatches(compiled: CompiledModel, inputs: readonly QueryInput[]): Batch {
-  return tf.tidy(() => {
-    const batches = inputs.map((input) => toBatch(compiled, input));
-    const join = (side: 'xs' | 'ys') => {
-      const [first = []] = batches.map((batch) => [batch[side]].flat());
-      return first.map((_, slot) =>
-        tf.concat(batches.map((batch) => [batch[side]].flat()[slot] as tf.Tensor)),
-      );
-    };
-    return { xs: join('xs'), ys: join('ys') };
-  });
 }
 
 function exampleId({ where, record }: QueryInput, place: number): number {

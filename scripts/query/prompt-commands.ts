@@ -87,9 +87,16 @@ const COMMANDS: Readonly<Record<string, PromptCommand>> = {
     usage: ':layers [PATH … | all]',
     describe: 'score by these layers alone, or by all; without a path, list them',
     run: (prompt, words) => {
-      if (words.length === 0) prompt.print(prompt.session.attributor.layers.join('\n'));
+      if (words.length === 0)
+        prompt.print(prompt.session.attributor.columns.map(({ layer }) => layer).join('\n'));
       else if (words.join() === 'all') return set(prompt, { layers: undefined });
-      else return set(prompt, { layers: known(words, prompt.session.attributor.layers) });
+      else
+        return set(prompt, {
+          layers: known(
+            words,
+            prompt.session.attributor.columns.map(({ layer }) => layer),
+          ),
+        });
       return true;
     },
   },

@@ -74,7 +74,7 @@ export async function runPrompt(
   { pictures }: { readonly pictures: boolean },
 ): Promise<void> {
   const prompt = new Prompt(session, options, pictures);
-  const layers = session.attributor.layers;
+  const layers = session.attributor.columns.map(({ layer }) => layer);
   const lines = readline.createInterface({
     input: process.stdin,
     output: process.stdout,

@@ -5,7 +5,7 @@ import { loadBackend } from '../../lib/backend';
 import type { Run } from '../../lib/run/run';
 import type { QueryInput } from './inputs';
 import { loadSavedModel } from './saved-model';
-import { toBatch, type CompiledModel } from './tensors';
+import { toBatch, toBatches, type CompiledModel } from './tensors';
 
 export class QueryModel {
   private constructor(private readonly compiled: CompiledModel) {}
@@ -14,6 +14,16 @@ export class QueryModel {
   static async load(run: Run): Promise<QueryModel> {
     await loadBackend();
     return new QueryModel(await loadSavedModel(run));
+  }
+
+  /** The rows [width] of the gradients of several inputs, computed at once. @throws QueryInputError, ModelMismatchError */
+  async rows(attributor: Attributor, inputs: readonly QueryInput[]): Promise<Float32Array[]> {
+    const batch = toBatches(this.compiled, inputs);
+    try {
+      return await attributor.queryRows(this.compiled.model, batch);
+    } finally {
+      tf.dispose([batch.xs, batch.ys]);
+    }
   }
 
   /** The row [width] of an input's gradient. @throws QueryInputError, ModelMismatchError */

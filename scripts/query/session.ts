@@ -64,6 +64,12 @@ export class QuerySession {
     return questions;
   }
 
+  /** The rows [width] of inputs, computed at once. @throws QueryInputError, SavedModelError */
+  async rowsOf(inputs: readonly QueryInput[]): Promise<Float32Array[]> {
+    this.model ??= this.loadModel();
+    return (await this.model).rows(this.attributor, inputs);
+  }
+
   /** @throws KTooLargeError, UnknownColumnError */
   async ask(questions: readonly Question[], options: AskOptions): Promise<Answer[]> {
     const traces = await this.attributor.search(

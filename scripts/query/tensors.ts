@@ -25,6 +25,20 @@ export function toBatch({ model, losses }: CompiledModel, input: QueryInput): Ba
   return { xs, ys: take('y', targets) };
 }
 
+/** One batch of all `inputs`. The caller disposes it. @throws QueryInputError */
+export function toBatches(compiled: CompiledModel, inputs: readonly QueryInput[]): Batch {
+  return tf.tidy(() => {
+    const batches = inputs.map((input) => toBatch(compiled, input));
+    const join = (side: 'xs' | 'ys') => {
+      const [first = []] = batches.map((batch) => [batch[side]].flat());
+      return first.map((_, slot) =>
+        tf.concat(batches.map((batch) => [batch[side]].flat()[slot] as tf.Tensor)),
+      );
+    };
+    return { xs: join('xs'), ys: join('ys') };
+  });
+}
+
 /** What one of a model's inputs or outputs takes of each example; null where any size will do. */
 interface Slot {
   readonly shape: readonly (number | null)[];
