@@ -23,12 +23,7 @@ export type DocumentColumns =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'completion'; readonly prompt: string; readonly completion: string }
   | { readonly kind: 'conversation'; readonly conversation: string }
-  | {
-      readonly kind: 'tokens';
-      readonly inputIds: string;
-      readonly labels: string | undefined;
-      readonly attentionMask: string | undefined;
-    };
+  | { readonly kind: 'tokens' };
 
 /** The columns that are read. */
 export interface Columns {
@@ -36,9 +31,10 @@ export interface Columns {
   readonly reward: { readonly reward: string; readonly group: string } | undefined;
 }
 
-const INPUT_IDS = 'input_ids';
-const LABELS = 'labels';
-const ATTENTION_MASK = 'attention_mask';
+/** Columns of rows that are tokens already, as Hugging Face names them; a row may lack the last two. */
+export const INPUT_IDS = 'input_ids';
+export const LABELS = 'labels';
+export const ATTENTION_MASK = 'attention_mask';
 
 /**
  * Settles the columns from the options and, for what they leave open, from some rows.
@@ -70,9 +66,7 @@ function documentColumns(document: DocumentColumns): string[] {
     case 'conversation':
       return [document.conversation];
     case 'tokens':
-      return [document.inputIds, document.labels, document.attentionMask].filter(
-        (name) => name !== undefined,
-      );
+      return [INPUT_IDS, LABELS, ATTENTION_MASK];
   }
 }
 
@@ -97,15 +91,7 @@ function namedColumns(options: ColumnOptions): DocumentColumns | undefined {
 }
 
 function guessColumns(location: string, sample: readonly Row[], present: readonly string[]): DocumentColumns {
-  if (present.includes(INPUT_IDS)) {
-    const ifPresent = (column: string) => (present.includes(column) ? column : undefined);
-    return {
-      kind: 'tokens',
-      inputIds: INPUT_IDS,
-      labels: ifPresent(LABELS),
-      attentionMask: ifPresent(ATTENTION_MASK),
-    };
-  }
+  if (present.includes(INPUT_IDS)) return { kind: 'tokens' };
   const candidates = present.filter((column) => holdsText(sample.map((row) => row[column])));
   const [first] = candidates.includes('text') ? ['text'] : candidates;
   if (first !== undefined && (first === 'text' || candidates.length === 1))

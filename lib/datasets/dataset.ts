@@ -97,15 +97,15 @@ export async function openDataset(location: string, options: DatasetOptions): Pr
       return tally.counts();
     },
     async *examples({ wanted } = {}) {
-      tally = new Tally();
+      const own = (tally = new Tally());
       const rows = source.rows(range.start, range.end, columnsRead(columns));
       const pass = new DatasetPass(
         { columns, template, means, thread, fitting, firstRow: range.start, wanted },
-        tally,
+        own,
       );
       yield* pass.examples(rows);
-      if (tally.examples === 0 && tally.unwanted === 0)
-        throw new EmptyDatasetError(location, describeSkipped(tally.counts()));
+      if (own.examples === 0 && own.unwanted === 0)
+        throw new EmptyDatasetError(location, describeSkipped(own.counts()));
     },
     async close() {
       await thread?.close();

@@ -1,6 +1,6 @@
 /** From a row's values to the document it holds. */
 import type { ChatTemplate } from './chat-template';
-import type { DocumentColumns } from './columns';
+import { ATTENTION_MASK, INPUT_IDS, LABELS, type DocumentColumns } from './columns';
 import { NO_LOSS, type Document } from './document';
 import type { Row } from './row-source';
 
@@ -42,7 +42,7 @@ export function readDocument(
       return template.render(messages);
     }
     case 'tokens':
-      return readTokens(row, columns);
+      return readTokens(row);
   }
 }
 
@@ -59,37 +59,27 @@ function readText(row: Row, column: string): string | Unusable {
   };
 }
 
-function readTokens(row: Row, columns: DocumentColumns & { kind: 'tokens' }): TokenRow | Unusable {
-  const inputIds = readIntegers(row, columns.inputIds, 0);
+function readTokens(row: Row): TokenRow | Unusable {
+  const inputIds = readIntegers(row, INPUT_IDS, 0);
   if ('unusable' in inputIds) return inputIds;
-  const labels = readBeside(row, columns.labels, columns.inputIds, inputIds);
+  const labels = readBeside(row, LABELS, inputIds);
   if ('unusable' in labels) return labels;
-  const mask = readBeside(
-    row,
-    columns.attentionMask,
-    columns.inputIds,
-    new Int32Array(inputIds.length).fill(1),
-  );
+  const mask = readBeside(row, ATTENTION_MASK, new Int32Array(inputIds.length).fill(1));
   if ('unusable' in mask) return mask;
   // Padding, at either end, is no part of the document.
   const start = Math.max(0, mask.indexOf(1));
   const end = mask.lastIndexOf(1) + 1;
   if (mask.subarray(start, end).some((value) => value !== 1))
-    return { unusable: `\`${columns.attentionMask ?? ''}\` leaves out tokens between others` };
+    return { unusable: `\`${ATTENTION_MASK}\` leaves out tokens between others` };
   return { inputIds: inputIds.slice(start, end), labels: labels.slice(start, end) };
 }
 
 /** A list as long as the token ids, or `otherwise` where there is none. */
-function readBeside(
-  row: Row,
-  column: string | undefined,
-  idsColumn: string,
-  otherwise: Int32Array,
-): Int32Array | Unusable {
-  if (column === undefined || isMissing(row[column])) return otherwise;
+function readBeside(row: Row, column: string, otherwise: Int32Array): Int32Array | Unusable {
+  if (isMissing(row[column])) return otherwise;
   const values = readIntegers(row, column, NO_LOSS);
   if ('unusable' in values || values.length === otherwise.length) return values;
-  return { unusable: `\`${column}\` and \`${idsColumn}\` differ in length` };
+  return { unusable: `\`${column}\` and \`${INPUT_IDS}\` differ in length` };
 }
 
 /** A list of token ids; `also` is one more number that may stand for one. */

@@ -24,7 +24,9 @@ export function openSavedDataset(folder: string, split: string | undefined): Row
     if (!isTextList(splits)) throw new DatasetFormatError(parts, '`splits`', 'expected a list of names');
     const chosen = split ?? (splits.length === 1 ? splits[0] : undefined);
     if (chosen === undefined || !splits.includes(chosen)) throw new UnknownSplitError(folder, chosen, splits);
-    return openSavedDataset(path.join(folder, chosen), undefined);
+    const part = openSavedDataset(path.join(folder, chosen), undefined);
+    if (part === undefined) throw new DatasetFormatError(folder, `\`${chosen}\``, `it has no ${STATE}`);
+    return part;
   }
   const state = path.join(folder, STATE);
   if (!fs.existsSync(state)) return undefined;

@@ -15,13 +15,8 @@ it.each([
 it('takes tokens where there are any, with their labels', () => {
   const rows = [{ input_ids: [1, 2], labels: [1, -100], text: 'words' }];
   const columns = choose(rows, {});
-  expect(columns.document).toEqual({
-    kind: 'tokens',
-    inputIds: 'input_ids',
-    labels: 'labels',
-    attentionMask: undefined,
-  });
-  expect(columnsRead(columns)).toEqual(['input_ids', 'labels']);
+  expect(columns.document).toEqual({ kind: 'tokens' });
+  expect(columnsRead(columns)).toEqual(['input_ids', 'labels', 'attention_mask']);
   expect(choose(rows, { textColumn: 'text' }).document.kind).toBe('text');
 });
 

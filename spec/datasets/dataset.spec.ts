@@ -162,6 +162,15 @@ it('takes tokens as they are, with their labels, without a tokenizer', async () 
   expect(dataset.counts.skipped.map(({ firstRows }) => firstRows)).toEqual([[1], [2, 3, 4]]);
 });
 
+it('heeds labels that only later rows have', async () => {
+  const rows = [
+    ...Array.from({ length: 40 }, () => ({ input_ids: [5, 6] })),
+    { input_ids: [5, 6, 7], labels: [-100, -100, 7] },
+  ];
+  const dataset = await openDataset(writeJsonl(root, 'later.jsonl', rows), { contextLength: 4 });
+  expect([...((await all(dataset.examples())).at(-1)?.labels ?? [])]).toEqual([-100, -100, 7]);
+});
+
 it('takes the padding off tokens that have an attention mask', async () => {
   const rows = [
     { input_ids: [5, 6, 7, 0, 0], attention_mask: [1, 1, 1, 0, 0], labels: [5, -100, 7, 0, 0] },

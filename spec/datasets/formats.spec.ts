@@ -98,7 +98,9 @@ describe('Arrow', () => {
     expect(await texts('test')).toEqual(expected.slice(8));
     expect(() => openRows(fixture('arrow-dict'))).toThrow(UnknownSplitError);
     expect(() => openRows(fixture('arrow-dict'))).toThrow(/has `train`, `test`; name one by `split`/);
-    expect(() => openRows(fixture('arrow-dict'), 'dev')).toThrow(/no part named `dev`/);
+    expect(() => openRows(fixture('arrow-dict'), 'dev')).toThrow(
+      /no part named `dev`: it has `train`, `test`/,
+    );
     expect(() => openRows(fixture('arrow'), 'train')).toThrow(/has no named parts/);
   });
 
@@ -119,6 +121,10 @@ describe('Arrow', () => {
     const folder = path.join(root, 'no-state');
     fs.mkdirSync(folder);
     expect(openSavedDataset(folder, undefined)).toBeUndefined();
+    const parts = path.join(root, 'no-parts');
+    fs.mkdirSync(parts);
+    fs.writeFileSync(path.join(parts, 'dataset_dict.json'), '{"splits": ["train"]}');
+    expect(() => openRows(parts)).toThrow(/no-parts, `train`: it has no state\.json/);
     for (const text of ['{', '{}', '{"_data_files": [{}]}', '{"_data_files": []}']) {
       fs.writeFileSync(path.join(folder, 'state.json'), text);
       expect(() => openSavedDataset(folder, undefined)).toThrow(DatasetFormatError);
