@@ -35,6 +35,11 @@ export interface StoreManifest {
   readonly sources: readonly string[];
   /** How the rows were preconditioned; null for rows as they were collected. */
   readonly preconditioned: PreconditionedRows | null;
+  /**
+   * The share of the rows' summed squares that rounding to float16 took, of those of the process that finished the store;
+   * null where nothing was rounded, or nobody knows.
+   */
+  readonly energyLost: number | null;
 }
 
 const KIND = { kind: 'gradient-store', version: 1 };
@@ -69,6 +74,7 @@ function isManifest(payload: unknown): payload is StoreManifest {
     typeof payload.rowsWritten === 'number' &&
     typeof payload.rewritten === 'number' &&
     Array.isArray(payload.sources) &&
-    typeof payload.preconditioned === 'object'
+    typeof payload.preconditioned === 'object' &&
+    (payload.energyLost === null || typeof payload.energyLost === 'number')
   );
 }

@@ -40,6 +40,25 @@ export function encodeRows(
   throw new Float16OverflowError(layer, example, value);
 }
 
+/** Squares of numbers, summed: of all that were written, and of what rounding took from them. */
+export interface Energy {
+  readonly total: number;
+  readonly lost: number;
+}
+
+/** The energy of `rows`, and what of it is lost in `stored`, which is what {@link encodeRows} made of them. */
+export function energyOf(rows: Float32Array, stored: Float32Array | Uint16Array): Energy {
+  const kept = decodeRows(stored, stored instanceof Float32Array ? stored : new Float32Array(rows.length));
+  let [total, lost] = [0, 0];
+  for (let i = 0; i < rows.length; i++) {
+    const value = rows[i] ?? NaN;
+    const difference = value - (kept[i] ?? NaN);
+    total += value * value;
+    lost += difference * difference;
+  }
+  return { total, lost };
+}
+
 /** The float32 values of `stored`: itself, or decoded into `out`, which is then returned. */
 export function decodeRows(stored: Float32Array | Uint16Array, out: Float32Array): Float32Array {
   if (stored instanceof Float32Array) return stored;

@@ -23,6 +23,7 @@ export interface SealOptions {
   readonly rewritten?: number;
   readonly sources?: readonly string[];
   readonly preconditioned?: PreconditionedRows | null;
+  readonly energyLost?: number | null;
 }
 
 /**
@@ -31,7 +32,7 @@ export interface SealOptions {
  * of whose rows count as written. Throws CorruptStoreError, DiskWriteError, InvalidLayoutError.
  */
 export async function sealStore(directory: string, options: SealOptions = {}): Promise<void> {
-  const { rewritten = 0, sources = [], preconditioned = null } = options;
+  const { rewritten = 0, sources = [], preconditioned = null, energyLost = null } = options;
   const at = (name: string) => path.join(directory, name);
   const layout = parseInfo(fs.readFileSync(at(STORE_FILES.info), 'utf8'), at(STORE_FILES.info));
   if (!fs.existsSync(at(STORE_FILES.written))) {
@@ -47,7 +48,7 @@ export async function sealStore(directory: string, options: SealOptions = {}): P
     files[name] = { bytes: bytes.length, sha256: sha256(bytes) };
   }
   const rowsWritten = written.reduce((sum, flag) => sum + flag, 0);
-  writeManifest(directory, { layout, files, rowsWritten, rewritten, sources, preconditioned });
+  writeManifest(directory, { layout, files, rowsWritten, rewritten, sources, preconditioned, energyLost });
 }
 
 /** Removes what a writer killed while it made room, or gave it back, left at the end. */

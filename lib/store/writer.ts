@@ -20,7 +20,7 @@ import {
   rowWidth,
   type StoreLayout,
 } from './format';
-import { bytesOf, encodeRows } from './row-codec';
+import { bytesOf, encodeRows, energyOf } from './row-codec';
 import { sealStore, type SealOptions } from './seal';
 import type { TokenOffsets } from './token-offsets';
 
@@ -40,6 +40,8 @@ export class GradientStoreWriter {
 
   private flags: Uint8Array;
   private open = true;
+  /** Of the rows of this writer, which float16 rounds. */
+  private energy = { total: 0, lost: 0 };
 
   private constructor(
     readonly directory: string,
@@ -148,6 +150,7 @@ export class GradientStoreWriter {
     this.mark(replaced, 0);
     this.writeRows(ids, order, encoded);
     this.mark(ids, 1);
+    this.addEnergy(rows, encoded);
     this.rewritten += replaced.length + examples.length - ids.length;
   }
 
@@ -183,14 +186,14 @@ export class GradientStoreWriter {
    * Syncs the rows and seals the store (see {@link sealStore}): only then does it claim to be complete.
    * Throws DiskWriteError; the store then stays as a kill would have left it.
    */
-  async close(options: Omit<SealOptions, 'rewritten'> = {}): Promise<void> {
+  async close(options: Omit<SealOptions, 'rewritten' | 'energyLost'> = {}): Promise<void> {
     if (!this.open) throw new ClosedError(this.directory);
     guardWrite(this.directory, gradientBytes(this.layout), () => {
       fs.fsyncSync(this.gradients);
       fs.fsyncSync(this.written);
     });
     this.abort();
-    await sealStore(this.directory, { ...options, rewritten: this.rewritten });
+    await sealStore(this.directory, { ...options, rewritten: this.rewritten, energyLost: this.energyLost });
   }
 
   /** Stops writing and leaves the store as a kill would: readable, and known to be unfinished. */
@@ -199,6 +202,17 @@ export class GradientStoreWriter {
     this.open = false;
     fs.closeSync(this.gradients);
     fs.closeSync(this.written);
+  }
+
+  private get energyLost(): number | null {
+    const { total, lost } = this.energy;
+    return this.layout.dtype === 'float32' ? null : total === 0 ? 0 : lost / total;
+  }
+
+  private addEnergy(rows: Float32Array, encoded: Float32Array | Uint16Array): void {
+    if (this.layout.dtype === 'float32') return;
+    const { total, lost } = energyOf(rows, encoded);
+    this.energy = { total: this.energy.total + total, lost: this.energy.lost + lost };
   }
 
   /** Positions in `examples` by ascending id, of equal ids only the last. */

@@ -2,10 +2,15 @@
 import * as tf from '@tensorflow/tfjs';
 import type { CommandModule } from 'yargs';
 import { type BackendDescription, describeBackend, loadBackend } from '../../lib/backend';
+import { Attributor } from '../../lib/attributor';
 import { Run } from '../../lib/run/run';
+import { checkRun, writeRunCheck } from '../../lib/verification/run-check';
 import { nativeAddon, nativeDevice } from '../../kernels/native';
 import { diagnoseRun } from '../doctor/run-diagnosis';
 import { describeRun } from '../doctor/run-report';
+import { readInputs } from '../query/inputs';
+import { loadSavedModel } from '../query/saved-model';
+import { toBatches } from '../query/tensors';
 import { hnswlibBuiltFor, instructionSet } from '../setup/hnswlib';
 import { HNSWLIB_PACKAGE, packageDirectory } from '../setup/packages';
 import { probeHnswlib } from '../setup/probe';
@@ -26,6 +31,7 @@ interface Finding {
 
 interface DoctorArguments {
   run?: string;
+  examples?: string;
   json?: boolean;
 }
 
@@ -38,12 +44,23 @@ export const doctorCommand: CommandModule<object, DoctorArguments> = {
         type: 'string',
         describe: 'Directory of a run: say what it holds, and how much of its model it attributes',
       })
+      .option('examples', {
+        type: 'string',
+        requiresArg: true,
+        describe: `File of training examples {"x", "y"}: check the gradients of the first ${CHECKED_EXAMPLES}, and keep that with the run`,
+      })
       .option('json', { type: 'boolean', describe: 'Print the diagnosis as JSON' })
+      .check(
+        ({ run, examples }) =>
+          run !== undefined || examples === undefined || '--examples are of a run: name its directory.',
+      )
       .example('$0 doctor', 'See what this machine runs on')
       .example('BERGSON_BACKEND=wasm $0 doctor', 'See whether the wasm backend loads')
-      .example('$0 doctor runs/demo', 'See whether all of the model is attributed'),
-  handler: async ({ run, json }) => {
+      .example('$0 doctor runs/demo', 'See whether all of the model is attributed')
+      .example('$0 doctor runs/demo --examples runs/demo-examples.jsonl', 'Check its gradients, too'),
+  handler: async ({ run, examples, json }) => {
     if (run !== undefined) {
+      if (examples !== undefined) await checkExamples(run, examples);
       examineRun(Run.open(run), json === true);
       return;
     }
@@ -56,6 +73,24 @@ export const doctorCommand: CommandModule<object, DoctorArguments> = {
     console.log(json === true ? JSON.stringify(diagnosis, undefined, 2) : format(diagnosis));
   },
 };
+
+/** Finite differences take some passes for each layer, and a few examples show what many would. */
+const CHECKED_EXAMPLES = 4;
+
+/** Checks the gradients of a few examples in `file`, and keeps the outcome with the run. */
+async function checkExamples(run: string, file: string): Promise<void> {
+  const inputs = readInputs(file).slice(0, CHECKED_EXAMPLES);
+  const attributor = await Attributor.open(run, { engine: 'exact' });
+  try {
+    await loadBackend();
+    const compiled = await loadSavedModel(attributor.run);
+    const batch = toBatches(compiled, inputs);
+    writeRunCheck(run, await checkRun(attributor, compiled.model, batch));
+    tf.dispose([batch.xs, batch.ys]);
+  } finally {
+    await attributor.close();
+  }
+}
 
 function examineRun(run: Run, json: boolean): void {
   const diagnosis = diagnoseRun(run);

@@ -1,16 +1,21 @@
 /** What a run knows of itself, as `bergson doctor RUN --json` prints it. */
+import path from 'node:path';
 import { BergsonError } from '../../lib/errors';
 import type { Run } from '../../lib/run/run';
 import type { RunManifest } from '../../lib/run/run-manifest';
 import { readIndexRecord } from '../../lib/search/hnsw-format';
 import { RECALL_THRESHOLD } from '../../lib/search/open-index';
 import { GradientStoreReader, type StoreState } from '../../lib/store/reader';
+import { readRunCheck } from '../../lib/verification/run-check';
+import { trustLines, type TrustLine } from './trust-report';
 
 export interface RunDiagnosis extends RunManifest {
   readonly run: string;
   /** What was recorded of the order of examples; null where it was not tracked. */
   readonly order: { readonly steps: number; readonly tornBytes: number } | null;
   readonly stores: readonly StoreDiagnosis[];
+  /** How far the store that is searched is to be trusted, question by question. */
+  readonly trust: readonly TrustLine[];
 }
 
 export interface StoreDiagnosis {
@@ -20,6 +25,8 @@ export interface StoreDiagnosis {
   readonly rowsWritten: number;
   /** Numbers in a row. */
   readonly width: number;
+  /** What rounding to float16 took; null where nothing was rounded, or nobody knows. */
+  readonly energyLost: number | null;
   readonly index: IndexDiagnosis | null;
 }
 
@@ -34,19 +41,30 @@ export interface IndexDiagnosis {
 /** @throws CorruptStoreError, CorruptRecordError and other errors of damaged files */
 export function diagnoseRun(run: Run): RunDiagnosis {
   const order = run.trainingOrder();
-  return {
+  const diagnosis = {
     run: run.path,
     ...run.manifest,
     order: order === undefined ? null : { steps: order.count, tornBytes: order.tornBytes },
     stores: run.stores.map((name) => diagnoseStore(name, run.storeDirectory(name))),
   };
+  const searched = run.stores.length === 0 ? undefined : path.basename(run.storeDirectory());
+  const store = diagnosis.stores.find(({ name }) => name === searched);
+  return { ...diagnosis, trust: trustLines(run.manifest, store, readRunCheck(run.path)) };
 }
 
 function diagnoseStore(name: string, directory: string): StoreDiagnosis {
   const store = GradientStoreReader.open(directory);
   try {
     const { state, rows, rowsWritten, width } = store;
-    return { name, state, rows, rowsWritten, width, index: diagnoseIndex(store) };
+    return {
+      name,
+      state,
+      rows,
+      rowsWritten,
+      width,
+      energyLost: store.manifest?.energyLost ?? null,
+      index: diagnoseIndex(store),
+    };
   } finally {
     store.close();
   }

@@ -5,6 +5,7 @@ import { RECALL_THRESHOLD } from '../../lib/search/open-index';
 import { colors } from '../terminal/colors';
 import { paragraph } from '../terminal/layout';
 import type { IndexDiagnosis, RunDiagnosis, StoreDiagnosis } from './run-diagnosis';
+import { tabulateTrust } from './trust-report';
 
 /** The whole report; `description` is the run's own sentence. */
 export function describeRun(run: RunDiagnosis, description: string): string {
@@ -14,6 +15,7 @@ export function describeRun(run: RunDiagnosis, description: string): string {
     ...facts(run).map(([name, detail]) => colors.bold(name.padEnd(NAME_WIDTH)) + detail),
     ...(run.stores.length === 0 ? [] : [tabulateStores(run)]),
     tabulateLayers(run.coverage.layers),
+    tabulateTrust(run.trust),
     ...describeCoverage(run.coverage),
   ].join('\n');
 }

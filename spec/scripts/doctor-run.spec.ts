@@ -3,6 +3,8 @@ import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { GradientCollectorCallback, prepareForGradientCollection, type RunOptions } from '../../callbacks';
 import type { RunDiagnosis } from '../../scripts/doctor/run-diagnosis';
+import type { RunManifest } from '../../lib/run/run-manifest';
+import { trustLines } from '../../scripts/doctor/trust-report';
 import { runBergson } from '../support/run-bergson';
 import { denseCase } from '../support/small-models';
 import { temporaryDirectory } from '../support/temporary-directory';
@@ -125,4 +127,67 @@ it('is an error for a directory that is not a run', () => {
   const { code, stderr } = runBergson(['doctor', directory]);
   expect(code).toBe(1);
   expect(stderr).toMatch(/^bergson: .* is not a run: it holds no run\.msgpack/);
+});
+
+describe('how far to trust a run', () => {
+  const question = (run: string, asked: string) =>
+    diagnose(run).trust.find((line) => line.question === asked);
+
+  it('has the gradients of a few examples checked, and keeps that', async () => {
+    const run = await train();
+    const examples = path.join(directory, 'examples.jsonl');
+    const { xs, ys } = denseCase.data(6);
+    const [x, y] = [xs.arraySync() as number[][], ys.arraySync() as number[][]];
+    fs.writeFileSync(examples, x.map((each, i) => JSON.stringify({ x: each, y: y[i] })).join('\n'));
+    expect(question(run, 'gradients against finite differences')).toEqual({
+      question: 'gradients against finite differences',
+      finding: 'not checked; --examples FILE does',
+      verdict: 'unknown',
+    });
+    const { code, stdout } = runBergson(['doctor', run, '--examples', examples]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /gradients against finite differences │ largest relative error \S+ \(.*4 examples\) +│ good/,
+    );
+    expect(stdout).toMatch(/rows whatever the batch +│ largest relative error .* │ good/);
+    expect(question(run, 'gradients against batches of one')?.verdict).toBe('good');
+  });
+
+  it('doubts what is not whole, and says what float16 took', async () => {
+    const run = await train({ layers: ['head'], dtype: 'float16', index: false });
+    expect(question(run, 'coverage')?.verdict).toBe('doubtful');
+    expect(question(run, 'rows')).toMatchObject({
+      finding: '20 of 20 in epoch_1, which is complete',
+      verdict: 'good',
+    });
+    const precision = question(run, 'precision of rows');
+    expect(precision?.verdict).toBe('good');
+    const lost = Number(/lost (\S+) of/.exec(precision?.finding ?? '')?.[1]);
+    // Rounding to 11 bits takes at most 2^-22 of a number's square, and something of most numbers.
+    expect(lost).toBeGreaterThan(0);
+    expect(lost).toBeLessThan(2 ** -22);
+  });
+
+  it('calls wrong gradients bad', () => {
+    const manifest = { dtype: 'float32', coverage: { attributed: 1, trained: 1 } } as unknown as RunManifest;
+    const check = {
+      examples: 2,
+      gradients: [{ path: 'head', differences: 0.3, alone: 0.2 }],
+      batchInvariance: 0.1,
+    };
+    const verdicts = trustLines(manifest, undefined, check).map(({ question: asked, verdict }) => [
+      asked,
+      verdict,
+    ]);
+    expect(Object.fromEntries(verdicts)).toMatchObject({
+      'gradients against finite differences': 'bad',
+      'gradients against batches of one': 'bad',
+      'rows whatever the batch': 'bad',
+      rows: 'bad',
+    });
+  });
+
+  it('takes examples only with a run', () => {
+    expect(runBergson(['doctor', '--examples', 'x.jsonl']).code).toBe(2);
+  });
 });
