@@ -1,6 +1,10 @@
 /** The library's public API. Named re-exports only. */
 export { Attributor, type AttributorOptions, type LayerScore, type TraceOptions } from './attributor';
 export { loadBackend } from './backend';
+export { resolveConfig, type BuildConfig } from './build/build-config';
+export { buildRun, type BuiltRun, type ShowProgress, type StageProgress } from './build/build-run';
+export { languageBatches, type LanguageBatchOptions } from './build/language-batches';
+export { planBuild, type BuildPlan } from './build/plan';
 export type { AttributedLayer, AttributedPart, IncludeBias } from './capture/attributed-layers';
 export type { Coverage, LayerCoverage } from './capture/coverage';
 export type { Batch } from './compiled-model';

@@ -6,6 +6,10 @@ import { BergsonError } from '../lib/errors';
 
 /** What is loaded only when its command is asked for, or help: TensorFlow.js takes longer than many a command. */
 const COMMANDS: Readonly<Record<string, (cli: Argv) => Argv>> = {
+  build(cli) {
+    const { buildCommand } = require('./commands/build') as typeof import('./commands/build');
+    return cli.command(buildCommand);
+  },
   query(cli) {
     const { queryCommand } = require('./query') as typeof import('./query');
     return cli.command(queryCommand);
@@ -44,7 +48,7 @@ const WRONG_USAGE = 2;
 class WrongUsage extends Error {}
 
 async function main(): Promise<void> {
-  const words = hideBin(process.argv);
+  const words = withCommand(hideBin(process.argv));
   const asked = COMMANDS[words[0] ?? ''];
   const cli = yargs(words)
     .scriptName('bergson')
@@ -64,6 +68,13 @@ async function main(): Promise<void> {
     });
   for (const add of asked === undefined ? Object.values(COMMANDS) : [asked]) add(cli);
   await cli.parseAsync();
+}
+
+/** `RUN --model M --dataset D` is `build` without the word. */
+function withCommand(args: string[]): string[] {
+  const has = (option: string) => args.some((arg) => arg === option || arg.startsWith(`${option}=`));
+  const named = Object.hasOwn(COMMANDS, args[0] ?? '');
+  return has('--model') && has('--dataset') && !named ? ['build', ...args] : args;
 }
 
 main().catch((error: unknown) => {

@@ -17,7 +17,7 @@ const WINDOW = 2048;
  *
  * @throws InvalidOptionError
  */
-export async function* batchByTokens<T extends { readonly inputIds: Int32Array }>(
+export async function* batchByTokens<T extends { readonly inputIds: { readonly length: number } }>(
   examples: AsyncIterable<T>,
   { tokenBudget, window = WINDOW }: TokenBatching,
 ): AsyncGenerator<T[]> {
@@ -38,7 +38,7 @@ export async function* batchByTokens<T extends { readonly inputIds: Int32Array }
 }
 
 /** Examples by descending length, as many to a batch as the budget takes of the longest in it. */
-function pack<T extends { readonly inputIds: Int32Array }>(
+function pack<T extends { readonly inputIds: { readonly length: number } }>(
   examples: readonly T[],
   tokenBudget: number,
 ): T[][] {

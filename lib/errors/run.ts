@@ -61,6 +61,19 @@ export class RunMismatchError extends BergsonError {
   }
 }
 
+/** Thrown when what is asked of a build is none of what may be. */
+export class InvalidConfigError extends BergsonError {
+  constructor(
+    readonly where: string,
+    readonly field: string,
+    readonly value: unknown,
+    readonly allowed: string,
+    options?: { cause?: unknown },
+  ) {
+    super(`${where}: \`${field}\` is ${JSON.stringify(value)}; it must be ${allowed}`, options);
+  }
+}
+
 /** Thrown when there is not one example to collect the gradient of. */
 export class NoExamplesError extends BergsonError {
   constructor(readonly reason: string) {

@@ -9,6 +9,7 @@ import { sha256 } from '../store/record-file';
 import type { TokenOffsets } from '../store/token-offsets';
 import { GradientStoreWriter } from '../store/writer';
 import { RUN_MANIFEST, readRunManifest, type RunManifest } from './run-manifest';
+import { runPaths } from './run-paths';
 
 /** What a run must have been begun with for a call to go on with it. */
 const FIXED = [
@@ -32,9 +33,15 @@ export function readBegun(directory: string, asked: RunManifest): RunManifest | 
   if (!fs.existsSync(directory)) return null;
   if (!fs.statSync(directory).isDirectory()) throw new RunExistsError(directory);
   const names = fs.readdirSync(directory);
-  // A kill while the manifest was written leaves the beginning of it.
-  if (names.every((name) => name.startsWith(`${RUN_MANIFEST}.`))) return null;
-  if (!names.includes(RUN_MANIFEST)) throw new RunExistsError(directory);
+  if (!names.includes(RUN_MANIFEST)) {
+    // What is written before the manifest, and what a kill leaves of that.
+    const earlier = [
+      RUN_MANIFEST,
+      ...[runPaths.config, runPaths.examples].map((of) => path.basename(of(''))),
+    ];
+    if (names.every((name) => earlier.some((file) => name.startsWith(file)))) return null;
+    throw new RunExistsError(directory);
+  }
   const begun = readRunManifest(directory);
   if (begun.frozen === null) throw new RunExistsError(directory);
   checkSame(directory, begun, asked);

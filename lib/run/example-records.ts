@@ -1,7 +1,7 @@
 /** `examples.jsonl`: what people should see of each training example, one JSON object a line, in row order. */
 import fs from 'node:fs';
 import { CorruptRecordError, InvalidOptionError } from '../errors';
-import { guardWrite, readFully } from '../store/disk';
+import { guardWrite, readFully, writeFully } from '../store/disk';
 
 /** What to show of an example: its label, its text, or anything else that is JSON. */
 export interface ExampleRecord {
@@ -15,27 +15,71 @@ export interface ExampleRecord {
  * @throws InvalidOptionError on another number; DiskWriteError
  */
 export function writeExamples(file: string, records: Iterable<ExampleRecord>, count: number | null): number {
-  const part = `${file}.part`;
+  const writer = ExampleWriter.create(file);
   let written = 0;
-  guardWrite(file, 0, () => {
-    const descriptor = fs.openSync(part, 'w');
-    try {
-      for (const record of records) {
-        fs.writeSync(descriptor, `${JSON.stringify(record)}\n`);
-        written++;
-      }
-      if (count !== null && written !== count)
-        throw new InvalidOptionError('examples', written, `${count} records, one for each training example`);
-      fs.fsyncSync(descriptor);
-    } catch (cause) {
-      fs.rmSync(part);
-      throw cause;
-    } finally {
-      fs.closeSync(descriptor);
-    }
-    fs.renameSync(part, file);
-  });
+  try {
+    for (const record of records) writer.add(written++, record);
+    if (count !== null && written !== count)
+      throw new InvalidOptionError('examples', written, `${count} records, one for each training example`);
+    writer.finish(written);
+  } catch (error) {
+    writer.abort();
+    throw error;
+  }
   return written;
+}
+
+/** Writes records as they come, by ascending example; those that are left out are told nothing of. */
+export class ExampleWriter {
+  private written = 0;
+
+  private constructor(
+    private readonly file: string,
+    private readonly descriptor: number,
+  ) {}
+
+  /** Begins `file`, which is there once all is written. @throws DiskWriteError */
+  static create(file: string): ExampleWriter {
+    return new ExampleWriter(
+      file,
+      guardWrite(file, 0, () => fs.openSync(partOf(file), 'w')),
+    );
+  }
+
+  /** @throws DiskWriteError */
+  add(example: number, record: ExampleRecord): void {
+    this.skipTo(example);
+    this.append(record);
+  }
+
+  /** Says how many examples there are in all. @throws DiskWriteError */
+  finish(count: number): void {
+    this.skipTo(count);
+    guardWrite(this.file, 0, () => {
+      fs.fsyncSync(this.descriptor);
+      fs.closeSync(this.descriptor);
+      fs.renameSync(partOf(this.file), this.file);
+    });
+  }
+
+  /** Leaves nothing behind. */
+  abort(): void {
+    fs.closeSync(this.descriptor);
+    fs.rmSync(partOf(this.file));
+  }
+
+  private skipTo(example: number): void {
+    while (this.written < example) this.append({});
+  }
+
+  private append(record: ExampleRecord): void {
+    writeFully(this.descriptor, this.file, Buffer.from(`${JSON.stringify(record)}\n`), null);
+    this.written++;
+  }
+}
+
+function partOf(file: string): string {
+  return `${file}.part`;
 }
 
 /** Reads records by example, of which there may be many more than memory holds. */

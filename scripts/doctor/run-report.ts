@@ -2,6 +2,7 @@
 import Table from 'cli-table3';
 import type { Coverage, LayerCoverage } from '../../lib/capture/coverage';
 import { RECALL_THRESHOLD } from '../../lib/search/open-index';
+import type { FrozenPass } from '../../lib/run/run-manifest';
 import { colors } from '../terminal/colors';
 import { paragraph } from '../terminal/layout';
 import type { IndexDiagnosis, RunDiagnosis, StoreDiagnosis } from './run-diagnosis';
@@ -23,25 +24,18 @@ export function describeRun(run: RunDiagnosis, description: string): string {
 const NAME_WIDTH = 12;
 
 function facts(run: RunDiagnosis): [name: string, detail: string][] {
-  const { versions, projection, includeBias, accumulate, order } = run;
+  const { versions, projection, includeBias, accumulate } = run;
   const projected =
     projection.projectionDim === 'exact'
       ? 'not projected'
       : `projected to ${projection.projectionDim} a side (${projection.projectionType}, seed ${projection.seed})`;
-  const torn = order?.tornBytes ? `; the last is cut off, ${order.tornBytes} bytes` : '';
   return [
     [
       'made',
       `${run.created} by tfjs-bergson ${versions['tfjs-bergson']}, TensorFlow.js ${versions.tfjs}, ` +
         `Node ${versions.node}, on ${run.backend}`,
     ],
-    [
-      'training',
-      `${run.optimizer ?? 'an optimizer that was not named'}, ` +
-        `loss ${run.losses.map((loss) => loss ?? 'without a name').join(', ')}`,
-    ],
-    ['epochs', describeEpochs(run)],
-    ['order', order === null ? 'not tracked' : `${order.steps} steps${torn}`],
+    ...(run.frozen === null ? factsOfTraining(run) : factsOfFrozen(run.frozen)),
     [
       'rows',
       `${run.dtype}, ${projected}, ` +
@@ -59,6 +53,29 @@ function describeNormalizer({ normalizer, optimizer, scaledByLearningRate }: Run
         ? `normalized by nothing (identity), as ${optimizer ?? 'the optimizer'} divides gradients by nothing`
         : `normalized by ${normalizer}`;
   return scaledByLearningRate ? `${divided}, multiplied by the step’s learning rate` : divided;
+}
+
+function factsOfTraining(run: RunDiagnosis): [name: string, detail: string][] {
+  const { optimizer, losses, order } = run;
+  const torn = order?.tornBytes ? `; the last is cut off, ${order.tornBytes} bytes` : '';
+  return [
+    [
+      'training',
+      `${optimizer ?? 'an optimizer that was not named'}, ` +
+        `loss ${losses.map((loss) => loss ?? 'without a name').join(', ')}`,
+    ],
+    ['epochs', describeEpochs(run)],
+    ['order', order === null ? 'not tracked' : `${order.steps} steps${torn}`],
+  ];
+}
+
+function factsOfFrozen({ attribute, lossReduction, model }: FrozenPass): [name: string, detail: string][] {
+  const of = { sum: 'the sum over tokens', mean: 'the mean over tokens' };
+  return [
+    ['model', model === null ? 'kept in the run' : `${model.architecture ?? 'a model'}, ${model.path}`],
+    ['loss', lossReduction === null ? 'computed by a program' : of[lossReduction]],
+    ['attributed', attribute],
+  ];
 }
 
 function describeBiases(includeBias: RunDiagnosis['includeBias']): string {

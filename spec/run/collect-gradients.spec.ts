@@ -100,6 +100,9 @@ it('is searched, queried by its own model, described and indexed like any run', 
   const doctor = runBergson(['doctor', run.path]);
   expect(doctor.code).toBe(0);
   expect(doctor.stdout).toContain('a complete run of one frozen model');
+  expect(doctor.stdout).toMatch(
+    /^model +kept in the run\nloss +computed by a program\nattributed +examples$/m,
+  );
   expect(runBergson(['index', run.path]).stdout).toMatch(/static: (indexed|the index is up to date)/);
 });
 
