@@ -5,11 +5,11 @@ import { InvalidOptionError } from '../errors';
 export interface TokenBatching {
   /** Tokens of a batch at most, padding included. An example that is longer is a batch by itself. */
   readonly tokenBudget: number;
-  /** Examples looked at together, to put those of like length in one batch. */
+  /** Examples looked at together, to put those of like length in one batch. Default: 2,048, or a quarter of the budget. */
   readonly window?: number;
 }
 
-const WINDOW = 2048;
+const LEAST_WINDOW = 2048;
 
 /**
  * Examples in batches, each example in exactly one. Of every `window` examples the longest come first, so that little is
@@ -19,7 +19,7 @@ const WINDOW = 2048;
  */
 export async function* batchByTokens<T extends { readonly inputIds: { readonly length: number } }>(
   examples: AsyncIterable<T>,
-  { tokenBudget, window = WINDOW }: TokenBatching,
+  { tokenBudget, window = Math.max(LEAST_WINDOW, Math.ceil(tokenBudget / 4)) }: TokenBatching,
 ): AsyncGenerator<T[]> {
   if (!Number.isInteger(tokenBudget) || tokenBudget < 1)
     throw new InvalidOptionError('tokenBudget', tokenBudget, 'a whole number of at least 1');

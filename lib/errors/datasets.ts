@@ -62,7 +62,8 @@ export class UnknownDatasetColumnError extends BergsonError {
     readonly columns: readonly string[],
   ) {
     super(
-      `\`${option}\` names \`${column}\`, which ${path} does not have; its columns are ${quote(columns)}`,
+      `\`${option}\` names \`${column}\`, which none of the first rows of ${path} has; ` +
+        `their columns are ${quote(columns)}`,
     );
   }
 }
