@@ -54,6 +54,8 @@ export type {
 } from './normalizers/normalizer';
 export { RmspropNormalizer } from './normalizers/rmsprop';
 export { openNormalizer, saveNormalizer } from './normalizers/stored';
+export { selfInfluence, selfInfluenceOverTraining } from './influence/self-influence';
+export { tracIn, tracInCheckpoints, type Checkpoint, type TracInQueries } from './influence/trac-in';
 export {
   autocorrelationOf,
   AutocorrelationSum,

@@ -4,6 +4,7 @@ export * from './backend';
 export * from './capture';
 export * from './datasets';
 export * from './models';
+export * from './influence';
 export * from './preconditioner';
 export * from './normalizer';
 export * from './run';

@@ -22,3 +22,9 @@ export function lastLearningRate(optimizer: tf.Optimizer): number {
   const decays = optimizer.getClassName() === 'Adamax';
   return decays ? learningRate / (1 + Math.max(0, iterations - 1) * decay) : learningRate;
 }
+
+/** The same, or null where there is no optimizer or it names no rate. */
+export function knownLearningRate(optimizer: tf.Optimizer | undefined): number | null {
+  const { learningRate } = (optimizer ?? {}) as Partial<RateState>;
+  return optimizer === undefined || learningRate === undefined ? null : lastLearningRate(optimizer);
+}

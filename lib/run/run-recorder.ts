@@ -3,7 +3,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { NoGradientError } from '../errors';
 import { GradientCollector, type Captured, type GradientCollectorOptions } from '../gradient-collector';
 import { chooseNormalizer, trainingOptimizer, type NormalizerChoice } from '../normalizers/choose';
-import { lastLearningRate } from '../normalizers/learning-rate';
+import { knownLearningRate, lastLearningRate } from '../normalizers/learning-rate';
 import { isFixed, type Normalizer } from '../normalizers/normalizer';
 import { saveNormalizer } from '../normalizers/stored';
 import { buildIndexIfPossible } from '../search/open-index';
@@ -15,6 +15,7 @@ import { Run } from './run';
 import { runPaths } from './run-paths';
 import type { RunDescription } from './run-manifest';
 import { RunWriter } from './run-writer';
+import type { StepRate } from '../store/training-order';
 
 export interface RunOptions
   extends
@@ -56,6 +57,8 @@ export interface CapturedStep<T> extends Captured<T> {
   readonly ids: Int32Array;
   /** What its rows are to be multiplied by. */
   readonly scale: number;
+  /** How far training went along them. */
+  readonly stepRate: StepRate;
 }
 
 export class RunRecorder {
@@ -113,9 +116,9 @@ export class RunRecorder {
   }
 
   /** Writes a step's rows, and disposes its gradients. @throws NonFiniteGradientError, Float16OverflowError, DiskWriteError */
-  async writeStep({ ids, gradients, scale }: CapturedStep<unknown>): Promise<void> {
+  async writeStep({ ids, gradients, scale, stepRate }: CapturedStep<unknown>): Promise<void> {
     const rows = await this.collector.rows(gradients, ids.length);
-    this.writer.writeStep(ids, scale === 1 ? rows : rows.map((value) => value * scale));
+    this.writer.writeStep(ids, scale === 1 ? rows : rows.map((value) => value * scale), stepRate);
   }
 
   /** @throws DiskWriteError */
@@ -142,8 +145,16 @@ export class RunRecorder {
     this.collector.dispose();
   }
 
+  /** How far the step that just was on `ids` went along each example's gradient. */
+  private stepRate(ids: Int32Array): StepRate {
+    const { optimizer = this.model.optimizer, lossReduction = 'mean' } = this.options;
+    const lossWeight = lossReduction === 'mean' ? 1 / ids.length : 1;
+    return { learningRate: knownLearningRate(optimizer), lossWeight };
+  }
+
   private toStep<T>(ids: Int32Array, captured: Captured<T>): CapturedStep<T> {
-    if (captured.gradients.size > 0) return { ...captured, ids, scale: this.rate() };
+    if (captured.gradients.size > 0)
+      return { ...captured, ids, scale: this.rate(), stepRate: this.stepRate(ids) };
     throw new NoGradientError('no attributed layer took part in the backward pass of a training step');
   }
 }

@@ -5,7 +5,7 @@ import { addStore } from '../store/accumulate';
 import { guardWrite } from '../store/disk';
 import type { Column, StoreLayout } from '../store/format';
 import { GradientStoreReader } from '../store/reader';
-import { TrainingOrderWriter } from '../store/training-order';
+import { TrainingOrderWriter, type StepRate } from '../store/training-order';
 import { GradientStoreWriter } from '../store/writer';
 import { writeRunManifest, type EpochRecord, type RunDescription } from './run-manifest';
 import { ACCUMULATED, epochStore, runPaths } from './run-paths';
@@ -65,7 +65,7 @@ export class RunWriter {
    * Writes one step's rows [n, width] and then its place in the training order.
    * @throws NonFiniteGradientError and Float16OverflowError before anything of the step is written; DiskWriteError
    */
-  writeStep(examples: Int32Array, rows: Float32Array): void {
+  writeStep(examples: Int32Array, rows: Float32Array, rate: StepRate): void {
     const store = this.openStore();
     if (this.grows) this.makeRoom(store, examples);
     try {
@@ -75,7 +75,7 @@ export class RunWriter {
       const { layer = '', example = -1, value } = cause;
       throw new NonFiniteGradientError(layer, this.step, example, value, { cause });
     }
-    this.order?.append({ step: this.step, epoch: this.epoch, examples });
+    this.order?.append({ step: this.step, epoch: this.epoch, examples, ...rate });
     this.step++;
   }
 

@@ -5,8 +5,16 @@ import { crc32 } from './crc32';
 import { guardWrite, readFully, writeFully } from './disk';
 import { isMap, packer } from './record-file';
 
+/** How far a step of plain gradient descent goes along the gradient of an example's own loss: the product of the two. */
+export interface StepRate {
+  /** The optimizer's, at this step; null where it did not tell. */
+  readonly learningRate: number | null;
+  /** What each example's own loss was multiplied by in the step's: one over the batch's size for a mean, one for a sum. */
+  readonly lossWeight: number;
+}
+
 /** A batch as it was trained on. `step` counts batches over the whole run from 0, `epoch` from 0. */
-export interface TrainingBatch {
+export interface TrainingBatch extends StepRate {
   readonly step: number;
   readonly epoch: number;
   readonly examples: Int32Array;
@@ -53,9 +61,9 @@ export class TrainingOrderWriter {
   }
 
   /** Appends one batch. Throws DiskWriteError; the log then ends where it did, and may be appended to again. */
-  append({ step, epoch, examples }: TrainingBatch): void {
+  append({ examples, ...batch }: TrainingBatch): void {
     const bytes = Buffer.from(examples.buffer, examples.byteOffset, examples.byteLength);
-    this.appendPayload(packer.pack({ step, epoch, examples: bytes }));
+    this.appendPayload(packer.pack({ ...batch, examples: bytes }));
   }
 
   /** Syncs and closes the log. */
@@ -211,9 +219,19 @@ function checkHeader(file: string, header: unknown): void {
 }
 
 function toBatch(file: string, record: unknown): TrainingBatch {
-  const { step, epoch, examples }: Record<string, unknown> = isMap(record) ? record : {};
-  if (typeof step !== 'number' || typeof epoch !== 'number' || !(examples instanceof Uint8Array)) {
-    throw new CorruptRecordError(file, 'record', 'step, epoch and examples', JSON.stringify(record));
+  const { step, epoch, examples, learningRate, lossWeight }: Record<string, unknown> = isMap(record)
+    ? record
+    : {};
+  if (
+    typeof step !== 'number' ||
+    typeof epoch !== 'number' ||
+    !(examples instanceof Uint8Array) ||
+    !(learningRate === null || typeof learningRate === 'number') ||
+    typeof lossWeight !== 'number'
+  ) {
+    const expected = 'step, epoch, examples, learningRate and lossWeight';
+    throw new CorruptRecordError(file, 'record', expected, JSON.stringify(record));
   }
-  return { step, epoch, examples: new Int32Array(Uint8Array.from(examples).buffer) };
+  const ids = new Int32Array(Uint8Array.from(examples).buffer);
+  return { step, epoch, examples: ids, learningRate, lossWeight };
 }

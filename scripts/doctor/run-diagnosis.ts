@@ -5,6 +5,7 @@ import type { Run } from '../../lib/run/run';
 import type { RunManifest } from '../../lib/run/run-manifest';
 import { readIndexRecord } from '../../lib/search/hnsw-format';
 import { RECALL_THRESHOLD } from '../../lib/search/open-index';
+import { diagnosePreconditioner, type PreconditionerDiagnosis } from './preconditioner-diagnosis';
 import { GradientStoreReader, type StoreState } from '../../lib/store/reader';
 import { readRunCheck } from '../../lib/verification/run-check';
 import { trustLines, type TrustLine } from './trust-report';
@@ -28,6 +29,8 @@ export interface StoreDiagnosis {
   /** What rounding to float16 took; null where nothing was rounded, or nobody knows. */
   readonly energyLost: number | null;
   readonly index: IndexDiagnosis | null;
+  /** Null for a store without one; words for one that cannot be used. */
+  readonly preconditioner: PreconditionerDiagnosis | string | null;
 }
 
 /** Of an index: what was measured, or what is wrong with it. */
@@ -45,7 +48,9 @@ export function diagnoseRun(run: Run): RunDiagnosis {
     run: run.path,
     ...run.manifest,
     order: order === undefined ? null : { steps: order.count, tornBytes: order.tornBytes },
-    stores: run.stores.map((name) => diagnoseStore(name, run.storeDirectory(name))),
+    stores: [...run.stores, ...run.preconditionedStores].map((name) =>
+      diagnoseStore(name, run.storeDirectory(name)),
+    ),
   };
   const searched = run.stores.length === 0 ? undefined : path.basename(run.storeDirectory());
   const store = diagnosis.stores.find(({ name }) => name === searched);
@@ -64,6 +69,7 @@ function diagnoseStore(name: string, directory: string): StoreDiagnosis {
       width,
       energyLost: store.manifest?.energyLost ?? null,
       index: diagnoseIndex(store),
+      preconditioner: diagnosePreconditioner(store),
     };
   } finally {
     store.close();

@@ -5,6 +5,7 @@ import { RECALL_THRESHOLD } from '../../lib/search/open-index';
 import type { FrozenPass } from '../../lib/run/run-manifest';
 import { colors } from '../terminal/colors';
 import { paragraph } from '../terminal/layout';
+import { describePreconditioner } from './preconditioner-report';
 import type { IndexDiagnosis, RunDiagnosis, StoreDiagnosis } from './run-diagnosis';
 import { tabulateTrust } from './trust-report';
 
@@ -15,6 +16,9 @@ export function describeRun(run: RunDiagnosis, description: string): string {
     '',
     ...facts(run).map(([name, detail]) => colors.bold(name.padEnd(NAME_WIDTH)) + detail),
     ...(run.stores.length === 0 ? [] : [tabulateStores(run)]),
+    ...run.stores.flatMap(({ name, preconditioner }) =>
+      preconditioner === null ? [] : describePreconditioner(name, preconditioner),
+    ),
     tabulateLayers(run.coverage.layers),
     tabulateTrust(run.trust),
     ...describeCoverage(run.coverage),

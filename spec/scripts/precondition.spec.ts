@@ -118,6 +118,13 @@ it('is what `query --precondition` asks by, and says so', () => {
   );
 });
 
+it('is what `doctor RUN` shows the spectra of', () => {
+  const text = bergson('doctor', run);
+  expect(text).toContain('Preconditioner of epoch_1: `query --precondition` scores by');
+  expect(text).toContain('Preconditioner of epoch_1.preconditioned: its rows hold');
+  expect(text).toMatch(/hidden +│ +16 │ [^│]+│ +[\d.]+ │ +\d+ │ █+/);
+});
+
 it('mixes the rows of another store in', () => {
   const mixed = ['--query-run', run, '--query-store', 'epoch_0', '--share', '0.8'];
   expect(JSON.parse(bergson('precondition', run, ...mixed, '--json'))).toMatchObject({

@@ -7,11 +7,13 @@ import { temporaryDirectory } from '../support/temporary-directory';
 
 const file = path.join(temporaryDirectory(), 'training_order.log');
 
+const RATE = { learningRate: 1e-3, lossWeight: 0.5 };
+
 const batches: TrainingBatch[] = [
-  { step: 0, epoch: 0, examples: Int32Array.of(3, 1, 2) },
-  { step: 1, epoch: 0, examples: Int32Array.of(0) },
-  { step: 2, epoch: 1, examples: Int32Array.of() },
-  { step: 3, epoch: 1, examples: Int32Array.of(1, 1, 2_000_000_000) },
+  { step: 0, epoch: 0, examples: Int32Array.of(3, 1, 2), learningRate: 0.1, lossWeight: 1 / 3 },
+  { step: 1, epoch: 0, examples: Int32Array.of(0), learningRate: null, lossWeight: 1 },
+  { step: 2, epoch: 1, examples: Int32Array.of(), ...RATE },
+  { step: 3, epoch: 1, examples: Int32Array.of(1, 1, 2_000_000_000), ...RATE },
 ];
 
 function write(all = batches): void {
@@ -58,7 +60,7 @@ test('is readable at every step without being closed', () => {
   });
   writer.close();
   expect(() => {
-    writer.append({ step: 4, epoch: 1, examples: Int32Array.of(1) });
+    writer.append({ step: 4, epoch: 1, examples: Int32Array.of(1), ...RATE });
   }).toThrow(ClosedError);
 });
 
@@ -113,8 +115,9 @@ test('streams logs larger than its chunk', () => {
     step,
     epoch: 0,
     examples: new Int32Array(2000).fill(step),
+    ...RATE,
   }));
-  write([...many, { step: 300, epoch: 0, examples: new Int32Array(400_000).fill(9) }]);
+  write([...many, { step: 300, epoch: 0, examples: new Int32Array(400_000).fill(9), ...RATE }]);
   let sum = 0;
   for (const { examples } of TrainingOrderReader.open(file).batches())
     sum += examples.length + (examples.at(-1) ?? 0);
@@ -130,7 +133,7 @@ test('ends where it did when the disk filled up halfway through a record', () =>
     return whole(args[0], args[1], args[2], 10, args[4]);
   });
   expect(() => {
-    writer.append({ step: 9, epoch: 0, examples: new Int32Array(100) });
+    writer.append({ step: 9, epoch: 0, examples: new Int32Array(100), ...RATE });
   }).toThrow(DiskWriteError);
   full.mockRestore();
   for (const batch of batches) writer.append(batch);
