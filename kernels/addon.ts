@@ -9,6 +9,10 @@ export interface Addon {
   useInstructionSet(name: string): boolean;
   /** Adds the operations to the TensorFlow that the process has loaded. Returns why not, or nothing. */
   registerOperations(): string;
+  /** Whether operations called on this thread that can are to leave their work to the background from now on. */
+  useBackground(wanted: boolean): void;
+  /** Returns once all that was left there is done. */
+  awaitBackground(): void;
   /** Why the CUDA driver does not take the kernels; empty if it does. */
   cudaProblem(): string;
   /**

@@ -4,6 +4,7 @@
  *     saved, dy -> factors A [N, S, I], D [N, S, O] -> G ∘ scale -> L (G ∘ scale) Rᵀ  [N, p, q]
  */
 import * as tf from '@tensorflow/tfjs';
+import { awaitBackground } from '../kernels/background';
 import type { AttributedPart } from './capture/attributed-layers';
 import {
   joinFactors,
@@ -22,7 +23,8 @@ export type Attribute = 'examples' | 'tokens';
  * The projected per-example gradients of one part of a layer, float32 [N, p, q], from the factors of all its calls:
  * for each example the gradient of the loss that was differentiated, normalised, projected, and multiplied by
  * `multiplier`; or, of N examples of S tokens, for each token, [N S, p, q]. Factored moments are in the projection already
- * (`normalizers/factored-projection.ts`). The caller disposes.
+ * (`normalizers/factored-projection.ts`). Called in the background, without a normalizer, their numbers are there once that is
+ * awaited. The caller disposes.
  */
 export function exampleGradients(
   factors: readonly Factors[],
@@ -41,6 +43,8 @@ export function exampleGradients(
         : projectNormalizedGradients(each, scale, projection, multiplier),
     );
     const [first, ...others] = gradients;
-    return first !== undefined && others.length === 0 ? first : tf.addN(gradients);
+    if (first !== undefined && others.length === 0) return first;
+    awaitBackground();
+    return tf.addN(gradients);
   });
 }

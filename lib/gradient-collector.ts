@@ -1,5 +1,6 @@
 /** The engine below the callback: per-example gradients of any backward pass through a model. */
 import * as tf from '@tensorflow/tfjs';
+import { awaitBackground, inBackground } from '../kernels/background';
 import {
   findAttributedLayers,
   type AttributedLayer,
@@ -203,9 +204,13 @@ export class GradientCollector {
   /** Places taps until the returned `end`, or `fail`, is called. */
   private capture({ closure, listener, anchor, batchSize }: CaptureOptions): Capture {
     const { normalizer } = this;
+    // A closure gets numbers; whoever gets all gradients gets them at the end, and meanwhile training goes on. What a
+    // normalizer scales after the projection has to be there, too.
+    const background = closure === undefined && normalizer === null;
     const collected: CollectedGradients = new Map();
     const onGradients = (path: string, gradients: tf.Tensor3D) => {
       const earlier = collected.get(path);
+      if (earlier !== undefined) awaitBackground();
       if (closure !== undefined) closure(path, gradients);
       else collected.set(path, earlier === undefined ? gradients : tf.keep(tf.add(earlier, gradients)));
       if (closure !== undefined || earlier !== undefined) tf.dispose([gradients, earlier]);
@@ -217,8 +222,9 @@ export class GradientCollector {
           const projection = this.projectionOf(part);
           const ofElements = normalizer === null || isFactored(normalizer) ? null : normalizer;
           const { attribute } = this;
-          const gradients = exampleGradients(factors, part, projection, ofElements, multiplier, attribute);
-          onGradients(part.path, tf.keep(gradients));
+          const gradients = () =>
+            exampleGradients(factors, part, projection, ofElements, multiplier, attribute);
+          onGradients(part.path, tf.keep(background ? inBackground(gradients) : gradients()));
         }),
       deferred: normalizer !== null && !isFixed(normalizer),
       meanLoss: this.meanLoss,
@@ -230,6 +236,7 @@ export class GradientCollector {
         removeTaps();
         pass.finish();
         pass.dispose();
+        awaitBackground();
         return { result, gradients: collected };
       },
       fail: (error) => {

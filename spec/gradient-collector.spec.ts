@@ -103,6 +103,27 @@ it('hands each layer over as the backward pass reaches it, last layer first, and
   expect(loss.shape).toEqual([]);
 });
 
+it('hands gradients over only once they are projected, however long that takes', () => {
+  const input = tf.input({ shape: [200, 256] });
+  // The backward pass reaches all of them in a row, faster than they can be projected.
+  const beside = Array.from({ length: 8 }, () => tf.layers.dense({ units: 256 }).apply(input));
+  const model = tf.model({
+    inputs: input,
+    outputs: tf.layers.add().apply(beside as tf.SymbolicTensor[]) as tf.SymbolicTensor,
+  });
+  const xs = tf.randomUniform([8, 200, 256], -1, 1, 'float32', 1);
+  const loss = () => (model.apply(xs, { training: true }) as tf.Tensor).square().mean<tf.Scalar>();
+  const collector = new GradientCollector(model, { projectionDim: 64 });
+  const bytes = (values: tf.Tensor) => Buffer.from(values.dataSync().buffer);
+  const expected = new Map<string, Buffer>();
+  collector.run(loss, (path, values) => {
+    expected.set(path, bytes(values));
+  });
+  const { gradients } = collector.run(loss);
+  const equal = [...gradients].map(([path, values]) => expected.get(path)?.equals(bytes(values)));
+  expect(equal).toEqual(beside.map(() => true));
+});
+
 it('captures from a backward pass that the caller runs, and leaves its result as it is', () => {
   const [model, untouched] = [denseCase.build(), denseCase.build()];
   const { xs, ys } = denseCase.data(BATCH_SIZE);

@@ -5,6 +5,7 @@
 #include <string>
 #include <thread>
 
+#include "background.h"
 #include "cuda-call.h"
 #include "instruction-sets.h"
 #include "operation.h"
@@ -117,16 +118,35 @@ napi_value scan(napi_env env, napi_callback_info info) {
   return hits;
 }
 
+// On one processor there is nobody to leave work to.
+napi_value use_background(napi_env env, napi_callback_info info) {
+  bool wanted = false;
+  napi_get_value_bool(env, only_argument(env, info), &wanted);
+  bergson::Background::wanted() = wanted && thread_count() > 1;
+  return nullptr;
+}
+
+napi_value await_background(napi_env, napi_callback_info) {
+  bergson::Background::instance().wait();
+  return nullptr;
+}
+
+// TensorFlow's memory must not go while a job reads it.
+void finish_background(void*) { bergson::Background::instance().wait(); }
+
 }  // namespace
 
 NAPI_MODULE_INIT() {
   bergson::ThreadPool::instance().set_threads(thread_count());
+  napi_add_env_cleanup_hook(env, finish_background, nullptr);
   const napi_property_descriptor properties[] = {
       {"instructionSets", nullptr, nullptr, nullptr, nullptr, instruction_sets(env), napi_enumerable, nullptr},
       {"registerOperations", nullptr, register_operations, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"scan", nullptr, scan, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"useInstructionSet", nullptr, use_instruction_set, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"cudaProblem", nullptr, cuda_problem, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"useBackground", nullptr, use_background, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"awaitBackground", nullptr, await_background, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"useCuda", nullptr, use_cuda, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
   napi_define_properties(env, exports, sizeof properties / sizeof *properties, properties);

@@ -4,6 +4,7 @@
 #include <climits>
 
 #include "../cuda/arguments.h"
+#include "background.h"
 
 namespace bergson {
 namespace {
@@ -105,16 +106,22 @@ void compute_output(TF_OpKernelContext* context, const char* name, Place place, 
     return;
   }
   write_output(context, shape, [&](float* out) {
-    std::size_t count = 1;
-    for (std::size_t size : shape) count *= size;
     try {
       CudaDriver& driver = place == Place::kGpu ? CudaDriver::load() : *for_processor;
       CudaCall call(driver, place, context);
-      call.write(out, count, [&](float* on_device) { on_cuda(call, on_device); });
+      call.write(out, elements(shape), [&](float* on_device) { on_cuda(call, on_device); });
     } catch (const CudaError& error) {
       fail(context, kInternal, name, error.what());
     }
   });
+}
+
+void compute_output_later(TF_OpKernelContext* context, const char* name, Place place,
+                          const std::vector<std::size_t>& shape, const FillOnProcessor& on_processor,
+                          const FillOnCuda& on_cuda) {
+  const bool processor = place == Place::kProcessor && for_processor == nullptr;
+  if (processor && Background::wanted()) write_output_later(context, shape, on_processor);
+  else compute_output(context, name, place, shape, on_processor, on_cuda);
 }
 
 }  // namespace bergson

@@ -2,8 +2,11 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
+#include <limits>
 #include <mutex>
 
+#include "background.h"
 #include "operations.h"
 
 namespace bergson {
@@ -62,6 +65,28 @@ void fail(TF_OpKernelContext* context, int code, const char* name, const std::st
 
 void refuse(TF_OpKernelContext* context, const char* name, const std::string& why) {
   fail(context, kInvalidArgument, name, why);
+}
+
+TF_Tensor* allocate_output(TF_OpKernelContext* context, const std::vector<std::size_t>& shape) {
+  Status status;
+  const std::vector<int64_t> sizes(shape.begin(), shape.end());
+  TF_Tensor* output = tf.TF_AllocateOutput(context, 0, kFloat, sizes.data(), static_cast<int>(sizes.size()),
+                                           elements(shape) * sizeof(float), status);
+  if (status.ok()) return output;
+  tf.TF_OpKernelContext_Failure(context, status);
+  return nullptr;
+}
+
+void write_output_later(TF_OpKernelContext* context, const std::vector<std::size_t>& shape,
+                        const std::function<void(float*)>& fill) {
+  TF_Tensor* output = allocate_output(context, shape);
+  if (output == nullptr) return;
+  float* data = static_cast<float*>(tf.TF_TensorData(output));
+  std::fill_n(data, elements(shape), std::numeric_limits<float>::quiet_NaN());
+  Background::instance().run([=] {
+    if (elements(shape) > 0) fill(data);
+    tf.TF_DeleteTensor(output);
+  });
 }
 
 namespace {

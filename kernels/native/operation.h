@@ -1,6 +1,7 @@
 // What the addon's TensorFlow operations share: their inputs, outputs and errors, and how they are registered.
 #pragma once
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -65,6 +66,12 @@ std::string differ(const Input& one, const Input& other, const char* what);
 std::string wrong_rank(const Input& input, std::size_t wanted);
 std::string rank_below(const Input& input, std::size_t least);
 
+inline std::size_t elements(const std::vector<std::size_t>& shape) {
+  std::size_t count = 1;
+  for (std::size_t size : shape) count *= size;
+  return count;
+}
+
 // Reads all inputs in order; on failure the context has been told.
 bool read_inputs(TF_OpKernelContext* context, std::initializer_list<Input*> inputs);
 
@@ -74,22 +81,21 @@ void fail(TF_OpKernelContext* context, int code, const char* name, const std::st
 // Fails the operation `name` for its arguments.
 void refuse(TF_OpKernelContext* context, const char* name, const std::string& why);
 
-// Lets `fill` write the only output, of float32; not called where there is nothing to write.
+// The only output, of float32; null, and the context told why, where TensorFlow has no memory.
+TF_Tensor* allocate_output(TF_OpKernelContext* context, const std::vector<std::size_t>& shape);
+
+// Lets `fill` write the only output; not called where there is nothing to write.
 template <class Fill>
 void write_output(TF_OpKernelContext* context, const std::vector<std::size_t>& shape, const Fill& fill) {
-  Status status;
-  std::vector<int64_t> sizes(shape.begin(), shape.end());
-  std::size_t bytes = sizeof(float);
-  for (std::size_t size : shape) bytes *= size;
-  TF_Tensor* output =
-      tf.TF_AllocateOutput(context, 0, kFloat, sizes.data(), static_cast<int>(sizes.size()), bytes, status);
-  if (!status.ok()) {
-    tf.TF_OpKernelContext_Failure(context, status);
-    return;
-  }
-  if (bytes > 0) fill(static_cast<float*>(tf.TF_TensorData(output)));
+  TF_Tensor* output = allocate_output(context, shape);
+  if (output == nullptr) return;
+  if (elements(shape) > 0) fill(static_cast<float*>(tf.TF_TensorData(output)));
   tf.TF_DeleteTensor(output);
 }
+
+// The same in the background. Whoever reads the output before that is done finds what is not a number.
+void write_output_later(TF_OpKernelContext* context, const std::vector<std::size_t>& shape,
+                        const std::function<void(float*)>& fill);
 
 struct Operation {
   const char* name;

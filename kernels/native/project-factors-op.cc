@@ -1,5 +1,7 @@
 // BergsonProjectFactors and, for the patches of images, BergsonProjectPatches: what ProjectionInputs and
-// ProjectionAttributes hold -> [N, p, q].
+// ProjectionAttributes hold -> [N, p, q]. In the background where that is wanted.
+#include <memory>
+
 #include "cuda-project.h"
 #include "operations.h"
 #include "projection-inputs.h"
@@ -10,34 +12,53 @@ namespace {
 constexpr char kFactors[] = "BergsonProjectFactors";
 constexpr char kPatches[] = "BergsonProjectPatches";
 
-void project(TF_OpKernelContext* context, const char* name, Place place, const Factors& factors) {
-  compute_output(context, name, place, {factors.examples, factors.p, factors.q},
-                 [&](float* out) { project_factors(factors, out); },
-                 [&](CudaCall& call, float* out) { project_factors_on_cuda(call, factors, out); });
+// What a call reads, which may outlive it.
+struct Call {
+  ProjectionInputs in;
+  Patches patches{};
+  Factors factors{};
+
+  explicit Call(const char* activations) : in(activations) {}
+
+  bool read(TF_OpKernelContext* context) {
+    return read_inputs(context, {&in.activations, &in.right, &in.bias_row, &in.output_gradients, &in.left});
+  }
+};
+
+void project(TF_OpKernelContext* context, const char* name, Place place, const std::shared_ptr<const Call>& call) {
+  const Factors& factors = call->factors;
+  compute_output_later(context, name, place, {factors.examples, factors.p, factors.q},
+                       [call](float* out) { project_factors(call->factors, out); },
+                       [&](CudaCall& cuda, float* out) { project_factors_on_cuda(cuda, factors, out); });
 }
 
 template <Place kPlace>
 void compute_factors(void* kernel, TF_OpKernelContext* context) {
   const auto& attributes = *static_cast<const ProjectionAttributes*>(kernel);
-  ProjectionInputs in("activations");
-  if (!read_inputs(context, {&in.activations, &in.right, &in.bias_row, &in.output_gradients, &in.left})) return;
-  const std::string wrong = wrong_factors(in);
-  if (wrong.empty()) project(context, kFactors, kPlace, factors_of(in, nullptr, attributes.multiplier));
-  else refuse(context, kFactors, wrong);
+  const auto call = std::make_shared<Call>("activations");
+  if (!call->read(context)) return;
+  const std::string wrong = wrong_factors(call->in);
+  if (!wrong.empty()) {
+    refuse(context, kFactors, wrong);
+    return;
+  }
+  call->factors = factors_of(call->in, nullptr, attributes.multiplier);
+  project(context, kFactors, kPlace, call);
 }
 
 template <Place kPlace>
 void compute_patches(void* kernel, TF_OpKernelContext* context) {
   const auto& attributes = *static_cast<const ProjectionAttributes*>(kernel);
-  ProjectionInputs in("image");
-  if (!read_inputs(context, {&in.activations, &in.right, &in.bias_row, &in.output_gradients, &in.left})) return;
-  const std::string wrong = wrong_patches(in, attributes);
+  const auto call = std::make_shared<Call>("image");
+  if (!call->read(context)) return;
+  const std::string wrong = wrong_patches(call->in, attributes);
   if (!wrong.empty()) {
     refuse(context, kPatches, wrong);
     return;
   }
-  const Patches patches = patches_of(in.activations, in.output_gradients, attributes);
-  project(context, kPatches, kPlace, factors_of(in, &patches, attributes.multiplier));
+  call->patches = patches_of(call->in.activations, call->in.output_gradients, attributes);
+  call->factors = factors_of(call->in, &call->patches, attributes.multiplier);
+  project(context, kPatches, kPlace, call);
 }
 
 }  // namespace

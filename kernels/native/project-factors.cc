@@ -32,6 +32,14 @@ const float* widened(const float* matrix, std::size_t rows, std::size_t columns,
   return wide;
 }
 
+// Writes `count` copies of line [size] to out, each time as many as are there already.
+void repeat(const float* line, std::size_t size, std::size_t count, float* out) {
+  std::copy_n(line, std::min<std::size_t>(count, 1) * size, out);
+  for (std::size_t done = 1; done < count; done *= 2) {
+    std::copy_n(out, std::min(done, count - done) * size, out + done * size);
+  }
+}
+
 // How a call is divided. It follows from the shapes alone, because it decides the order of the sums.
 struct Plan {
   std::size_t block;     // positions projected at one time: of patches, whole lines
@@ -81,10 +89,8 @@ const float* projected_inputs(const Factors& f, const InstructionSet& set, std::
     }
     return y;
   }
-  for (std::size_t i = 0; i < rows; i++) {
-    if (f.bias_row == nullptr) std::fill_n(y + i * f.q, f.q, 0.0f);
-    else std::copy_n(f.bias_row, f.q, y + i * f.q);
-  }
+  if (f.bias_row == nullptr) std::fill_n(y, rows * f.q, 0.0f);
+  else repeat(f.bias_row, f.q, rows, y);
   if (f.patches == nullptr) {
     set.multiply({false, true, rows, f.q, f.inputs, a, f.inputs, f.right, f.q, y, f.q});
     return y;
@@ -111,7 +117,7 @@ void project(const Factors& f, const Plan& plan, const InstructionSet& set, std:
              std::size_t first, std::size_t end, std::size_t columns, float* out) {
   const bool sum_first = f.left != nullptr && !plan.left_first;
   const std::size_t m = plan.left_first ? f.p : f.outputs;
-  thread_local std::vector<float> buffer;
+  thread_local std::vector<float> sums, buffer;
   for (std::size_t block = first; block < end; block += plan.block) {
     const std::size_t positions = std::min(plan.block, end - block);
     const std::size_t row = n * f.positions + block;
@@ -132,10 +138,17 @@ void project(const Factors& f, const Plan& plan, const InstructionSet& set, std:
         set.multiply({true, block > first, m, columns, positions, d_i, m, y_i, f.q, out_i, columns});
         continue;
       }
-      float* sum = scratch(buffer, m * f.q);
-      set.multiply({true, block > first, m, f.q, positions, d_i, m, y_i, f.q, sum, f.q});
+      // Yᵀ D, not Dᵀ Y: there are more outputs than columns, and they fill whole vectors.
+      float* sum = scratch(sums, columns * m);
+      set.multiply({true, block > first, columns, m, positions, y_i, f.q, d_i, m, sum, m});
       if (block + positions < end) continue;
-      set.multiply({true, false, f.p, columns, m, f.left, f.p, sum, f.q, out_i, columns});
+      float* projected = scratch(buffer, columns * f.p);
+      set.multiply({false, false, columns, f.p, m, sum, m, f.left, f.p, projected, f.p});
+      for (std::size_t row = 0; row < f.p; row++) {
+        for (std::size_t column = 0; column < columns; column++) {
+          out_i[row * columns + column] = projected[column * f.p + row];
+        }
+      }
     }
   }
 }

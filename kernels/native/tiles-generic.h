@@ -75,13 +75,15 @@ void rows_tile(std::size_t rows, const Product& p, const float* a, const float* 
   tile<Vec, kRows, kVectors, kPartial, kTransposed>(p, a, b, c, k, columns, accumulate);
 }
 
-// `columns` columns of all rows of A and a panel of B.
+// `columns` columns of all rows of A and a panel of B, in tiles about as high as one another: the sums of a low one are too
+// few to keep the multipliers busy.
 template <class Vec, int kRows, int kVectors, bool kTransposed>
 void strip(const Product& p, const float* a, const float* b, float* c, std::size_t k, std::size_t columns,
            bool accumulate) {
   const bool partial = columns < kVectors * Vec::kWidth;
-  for (std::size_t row = 0; row < p.m; row += kRows) {
-    const std::size_t rows = p.m - row < kRows ? p.m - row : kRows;
+  std::size_t tiles = (p.m + kRows - 1) / kRows;
+  for (std::size_t row = 0, rows = 0; row < p.m; row += rows, tiles--) {
+    rows = (p.m - row + tiles - 1) / tiles;
     const float* from = kTransposed ? a + row : a + row * p.a_stride;
     float* to = c + row * p.c_stride;
     if (partial) {

@@ -199,6 +199,27 @@ export function describeLayerGradient(className: string, cases: readonly LayerGr
         }
       });
 
+      it('hands a closure the bits that are there at the end', () => {
+        const options = { projectionDim: 2, seed: 5, attention } as const;
+        const collector = new GradientCollector(model, options);
+        const handed = new Map<string, number[][]>();
+        const { loss: value } = collector.run(
+          () => loss(model, batch),
+          (path, gradients) => {
+            // A layer that is called again hands over what that call adds.
+            const earlier = handed.get(path);
+            const values = gradients.arraySync().map(flat);
+            handed.set(
+              path,
+              earlier === undefined ? values : (tf.add(earlier, values).arraySync() as number[][]),
+            );
+          },
+        );
+        tf.dispose(value);
+        collector.dispose();
+        expect(handed).toEqual(collect(options).values);
+      });
+
       // Slow; of one example the oracle above says the same.
       if (batchSize > 1 || untrainable)
         it('agrees with finite differences', () => {

@@ -1,0 +1,96 @@
+import * as tf from '@tensorflow/tfjs';
+import { awaitBackground, inBackground } from '../../kernels/background';
+import { projectPositions, type ProjectedFactors } from '../../kernels/project-factors';
+import { projectPatches, type ProjectedPatches } from '../../kernels/project-patches';
+import { describeNative } from './native-operations';
+
+const random = (shape: number[], seed: number) => tf.randomUniform(shape, -1, 1, 'float32', seed);
+
+/** Large enough that several are not done before the next line of JavaScript runs. */
+function makeFactors(): ProjectedFactors {
+  return {
+    activations: random([8, 200, 100], 1),
+    right: random([100, 64], 2) as tf.Tensor2D,
+    biasRow: random([1, 64], 3) as tf.Tensor2D,
+    outputGradients: random([8, 200, 100], 4),
+    left: random([100, 64], 5) as tf.Tensor2D,
+    multiplier: 8,
+  };
+}
+
+function makePatches(): ProjectedPatches {
+  return {
+    image: random([6, 20, 20, 8], 1) as tf.Tensor4D,
+    window: { kernelSize: [3, 3], strides: [1, 1], dilations: [1, 1], padding: 'same' },
+    right: random([72, 16], 2) as tf.Tensor2D,
+    biasRow: null,
+    outputGradients: random([6, 20, 20, 40], 4) as tf.Tensor4D,
+    left: random([40, 16], 5) as tf.Tensor2D,
+    multiplier: 6,
+  };
+}
+
+let factors: ProjectedFactors;
+let patches: ProjectedPatches;
+beforeAll(() => {
+  factors = makeFactors();
+  patches = makePatches();
+});
+afterAll(() => {
+  tf.dispose([factors, patches] as unknown as tf.TensorContainer);
+});
+
+const project = {
+  'linear maps': () => projectPositions(factors),
+  convolutions: () => projectPatches(patches),
+};
+
+describeNative('projections in the background', () => {
+  it.each(Object.entries(project))('of %s have the bits of those at once', (_, call) => {
+    const expected = tf.tidy(() => call().dataSync());
+    const found = tf.tidy(() => {
+      const later = inBackground(call);
+      awaitBackground();
+      return later.dataSync();
+    });
+    expect(found).toEqual(expected);
+  });
+
+  it('read inputs that were disposed and whose memory others want', () => {
+    const expected = tf.tidy(() => project['linear maps']().dataSync());
+    const several = Array.from({ length: 8 }, () =>
+      tf.tidy(() => {
+        const activations = factors.activations.mul(1);
+        return inBackground(() => projectPositions({ ...factors, activations }));
+      }),
+    );
+    for (let i = 0; i < 8; i++) tf.tidy(() => factors.activations.mul(NaN));
+    awaitBackground();
+    for (const each of several) expect(each.dataSync()).toEqual(expected);
+    tf.dispose(several);
+  });
+
+  it('are not numbers to whoever does not wait', () => {
+    const several = Array.from({ length: 40 }, () => inBackground(project['linear maps']));
+    expect(several.at(-1)?.dataSync()[0]).toBeNaN();
+    awaitBackground();
+    expect(several.at(-1)?.dataSync()[0]).not.toBeNaN();
+    tf.dispose(several);
+  });
+
+  it('refuse at once what does not fit', () => {
+    const wrong = () => projectPositions({ ...factors, activations: random([7, 200, 100], 1) });
+    expect(() => tf.tidy(() => inBackground(wrong))).toThrow(/differ in examples/);
+  });
+
+  it('are wanted only while `inBackground` runs', () => {
+    expect(() =>
+      inBackground(() => {
+        throw new Error('stop');
+      }),
+    ).toThrow('stop');
+    const several = Array.from({ length: 40 }, project['linear maps']);
+    expect(several.at(-1)?.dataSync()[0]).not.toBeNaN();
+    tf.dispose(several);
+  });
+});
