@@ -1,5 +1,6 @@
 /** One side of a layer's projection, as a tensor drawn on first use and kept until `dispose`. */
 import * as tf from '@tensorflow/tfjs';
+import { drawBergsonMatrix, type BergsonMatrixKey } from './bergson-matrix';
 import { randomColumns } from './random-columns';
 import { drawColumns, type RandomMatrixKey } from './random-matrix';
 
@@ -12,10 +13,10 @@ export class ProjectionMatrix {
 
   /**
    * The random matrix R [rows, columns] of `key`; where `rows` equals `columns` it is the identity instead,
-   * since a side that is not made smaller is stored exactly.
+   * since a side that is not made smaller is stored exactly. Bergson's matrices are what they are.
    */
   constructor(
-    readonly key: RandomMatrixKey,
+    readonly key: RandomMatrixKey | BergsonMatrixKey,
     readonly rows: number,
     readonly columns: number,
     /** What each column is multiplied by, [columns]; owned by this object. Not for the identity. */
@@ -29,7 +30,7 @@ export class ProjectionMatrix {
   }
 
   get isIdentity(): boolean {
-    return this.rows === this.columns;
+    return this.rows === this.columns && this.key.type !== 'bergson';
   }
 
   /** Rᵀ, float32 [columns, rows]. Owned by this object: do not dispose. */
@@ -51,11 +52,13 @@ export class ProjectionMatrix {
 
   /**
    * The columns of R named by `ids` (int32 [n]), as float32 [n, rows]. Of a wide matrix nothing else is drawn, so
-   * that a large vocabulary's never exists whole. The caller disposes.
+   * that a large vocabulary's never exists whole; Bergson's can only be drawn whole. The caller disposes.
    */
   gather(ids: tf.Tensor1D): tf.Tensor2D {
-    if (this.columns <= WHOLE_COLUMNS || this.isIdentity) return tf.gather(this.transposed(), ids);
     const { key, rows, scale } = this;
+    if (this.columns <= WHOLE_COLUMNS || this.isIdentity || key.type === 'bergson') {
+      return tf.gather(this.transposed(), ids);
+    }
     if (scale === null) return randomColumns(key, rows, ids);
     return tf.tidy(() => randomColumns(key, rows, ids).mul(tf.gather(scale, ids).expandDims(1)));
   }
@@ -68,7 +71,11 @@ export class ProjectionMatrix {
 
   private draw(): tf.Tensor2D {
     return tf.tidy(() => {
-      const values = drawColumns(this.key, this.rows, range(this.columns));
+      const { key, rows, columns } = this;
+      const values =
+        key.type === 'bergson'
+          ? drawBergsonMatrix(key, rows, columns)
+          : drawColumns(key, rows, range(columns));
       const drawn = tf.tensor2d(values, [this.columns, this.rows]);
       return this.scale === null ? drawn : drawn.mul(this.scale.expandDims(1));
     });

@@ -252,7 +252,8 @@ export class GradientCollector {
     const { normalizer } = this;
     const known = this.projections.get(part);
     if (known !== undefined) return known;
-    let projection = layerProjection(part, this.projection);
+    const dividesElements = normalizer !== null && !isFactored(normalizer);
+    let projection = layerProjection(part, this.projection, dividesElements);
     if (normalizer !== null && isFactored(normalizer)) {
       const drawn = projection;
       tf.tidy(() => {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { drawBergsonMatrix } from '../kernels/bergson-matrix';
 import { drawColumns } from '../kernels/random-matrix';
 import { layerProjection, projectedShape, resolveProjection } from '../lib/projection';
 
@@ -34,4 +35,23 @@ it.each([
   [[9, 12], 'exact', [9, 12]],
 ] as const)('a gradient %j at projectionDim %p is stored as %j', (shape, projectionDim, stored) => {
   expect(projectedShape(shape, { ...OPTIONS, projectionDim })).toEqual(stored);
+});
+
+it('projects both sides of a matrix with Bergson’s matrices, however small, and a vector on its one side', () => {
+  const options = resolveProjection({ projectionDim: 4, projectionType: 'bergson' });
+  const { left, right } = layerProjection({ path: 'dense', gradientShape: [3, 4] }, options);
+  expect([left.rows, right.rows, left.isIdentity, right.isIdentity]).toEqual([4, 4, false, false]);
+  const drawn = drawBergsonMatrix({ type: 'bergson', name: 'dense/right' }, 4, 4);
+  expect(right.transposed().dataSync()).toEqual(drawn);
+  const vector = layerProjection({ path: 'norm', gradientShape: [20, 1] }, options);
+  expect([vector.left.rows, vector.left.isIdentity, vector.right.isIdentity]).toEqual([16, false, true]);
+  const short = layerProjection({ path: 'norm', gradientShape: [16, 1] }, options);
+  expect([short.left.rows, short.left.isIdentity]).toEqual([16, true]);
+  const exact = resolveProjection({ projectionDim: 'exact', projectionType: 'bergson' });
+  expect(layerProjection({ path: 'dense', gradientShape: [3, 4] }, exact).left.isIdentity).toBe(true);
+  for (const matrix of [left, right]) matrix.dispose();
+});
+
+it('has no seed for Bergson’s matrices', () => {
+  expect(() => resolveProjection({ projectionType: 'bergson', seed: 3 })).toThrow(/`seed` is 3/);
 });

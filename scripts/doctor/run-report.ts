@@ -29,10 +29,11 @@ const NAME_WIDTH = 12;
 
 function facts(run: RunDiagnosis): [name: string, detail: string][] {
   const { versions, projection, includeBias, accumulate } = run;
+  const seeded = projection.projectionType === 'bergson' ? '' : `, seed ${projection.seed}`;
   const projected =
     projection.projectionDim === 'exact'
       ? 'not projected'
-      : `projected to ${projection.projectionDim} a side (${projection.projectionType}, seed ${projection.seed})`;
+      : `projected to ${projection.projectionDim} a side (${projection.projectionType}${seeded})`;
   return [
     [
       'made',

@@ -11,6 +11,7 @@ import {
   type GradientCollectorOptions,
   type Normalizer,
 } from '../../callbacks';
+import { drawBergsonMatrix } from '../../kernels/bergson-matrix';
 import { SafetensorsFile } from '../../lib/store/safetensors';
 import { relativeError, ROUNDING } from '../support/closeness';
 
@@ -152,7 +153,7 @@ const adam = normalizer(1e-8, (map) => moments(`${map}.adam.weight`));
 const adafactor: Normalizer = {
   name: 'reference',
   factoredMoments({ path }: AttributedPart) {
-    const map = mapOf(path).replace('transformer.', '');
+    const map = mapOf(path);
     const [rows, columns] = [`${map}.adafactor.row`, `${map}.adafactor.col`].map(moments) as unknown as [
       tf.Tensor1D,
       tf.Tensor1D,
@@ -235,5 +236,50 @@ describe('by head', () => {
     expectRows('index_heads_adam_p8', ALL, (head) =>
       project(gradients(head), side(head, 'left'), side(head, 'right')),
     );
+  });
+});
+
+describe('with its own random matrices, drawn from the maps’ names', () => {
+  const bergson = { projectionDim: 8, projectionType: 'bergson' } as const;
+
+  it.each([
+    { index: 'index_raw_p8', options: {} },
+    { index: 'index_raw_bias_p8', options: { includeBias: true } },
+    { index: 'index_adam_p8', options: { normalizer: adam } },
+    { index: 'index_adafactor_p8', options: { normalizer: adafactor } },
+    { index: 'index_heads_p8', options: { attention: ATTENTION } },
+    { index: 'index_heads_adam_p8', options: { attention: ATTENTION, normalizer: adam } },
+  ])('gives $index as it is', ({ index, options }) => {
+    expectRows(index, ALL, collect({ ...bergson, ...options }));
+  });
+
+  it('gives its rows of unit norm', () => {
+    const gradients = collect(bergson);
+    const rows = ALL.map((document) =>
+      MAPS.flatMap((map) => tf.tidy(() => Array.from(gradients(map).slice(document, 1).dataSync()))),
+    );
+    const stored = readIndex('index_raw_unitnorm_p8');
+    rows.forEach((row, document) => {
+      const norm = Math.sqrt(row.reduce((sum, value) => sum + value ** 2, 0));
+      const expected = MAPS.flatMap((map) => [...(stored[document]?.[map] ?? [])]);
+      const unit = row.map((value) => value / norm);
+      expect(relativeError(unit, expected)).toBeLessThan(ROUNDING);
+    });
+  });
+
+  it('gives one projection over all maps: the sum of their gradients’, each as one vector', () => {
+    const gradients = collect({});
+    const projected = tf.tidy(() =>
+      tf.addN(
+        MAPS.map((map) => {
+          const [documents, outputs, inputs] = gradients(map).shape;
+          const width = outputs * inputs;
+          const matrix = drawBergsonMatrix({ type: 'bergson', name: `${map}/single` }, 64, width);
+          return tf.matMul(gradients(map).reshape([documents, width]), tf.tensor2d(matrix, [width, 64]));
+        }),
+      ),
+    );
+    expectRows('index_raw_global64', ALL, () => projected);
+    projected.dispose();
   });
 });
