@@ -10,6 +10,7 @@ import { findArchitecture } from './architectures';
 import { Checkpoint } from './checkpoint';
 import { ExampleLoss, nextTokenLosses, type LossReduction } from './layers/example-loss';
 import { Linear } from './layers/linear';
+import { addAdapter } from './lora';
 import { ModelConfig } from './model-config';
 import { initializeWeights, readWeights, writeWeights, type WeightDtype } from './weights';
 
@@ -24,7 +25,7 @@ export interface CausalLM {
   /** The longest sequence. */
   readonly contextLength: number;
   readonly vocabularySize: number;
-  /** Paths of the base model's linear maps: what Bergson attributes. Neither embeddings nor the head are among them. */
+  /** Paths of the linear maps of the base model that are trained: what Bergson attributes. Neither embeddings nor the head are among them. */
   readonly linearMaps: readonly string[];
   /**
    * Cross-entropy of each token but the first, [N, S - 1]: of the logits at one position and the label at the next. Zero
@@ -43,16 +44,20 @@ export interface CausalLM {
   readonly forTraining: (optimizer: tf.Optimizer, reduction?: LossReduction) => tf.LayersModel;
   /**
    * Writes `config.json` and `model.safetensors` into `directory`, as Hugging Face reads them. Default: float32, which keeps
-   * every bit. @throws CheckpointError if a weight is beyond float16; DiskWriteError
+   * every bit. Not with an adapter on it. @throws CheckpointError if a weight is beyond float16; DiskWriteError
    */
   readonly save: (directory: string, dtype?: WeightDtype) => void;
 }
 
 /**
- * Reads the model in `directory`: `config.json`, and `model.safetensors` or its index.
+ * Reads the model in `directory`: `config.json`, and `model.safetensors` or its index. `adapter` is the directory of one in
+ * PEFT's format, LoRA: then its maps alone are trained and attributed, as `h.0.attn.c_attn.lora_A` and `.lora_B`.
  * @throws UnknownArchitectureError, ModelConfigError, CheckpointError, InvalidSafetensorsError
  */
-export async function loadCausalLM(directory: string): Promise<CausalLM> {
+export async function loadCausalLM(
+  directory: string,
+  { adapter }: { readonly adapter?: string } = {},
+): Promise<CausalLM> {
   const config = await ModelConfig.read(directory);
   const architecture = findArchitecture(config);
   const checkpoint = Checkpoint.open(directory);
@@ -60,6 +65,7 @@ export async function loadCausalLM(directory: string): Promise<CausalLM> {
     const lm = buildCausalLM(config, architecture);
     try {
       readWeights(lm.model, architecture, checkpoint);
+      if (adapter !== undefined) await addAdapter(lm.model, architecture, adapter);
     } catch (error) {
       lm.model.dispose();
       throw error;
@@ -90,15 +96,17 @@ function buildCausalLM(config: ModelConfig, architecture: Architecture): CausalL
   const { headName } = architecture;
   const head = isTied ? tokens : new Linear({ name: headName, units: vocabularySize, useBias: false });
   const model = tf.model({ inputs: ids, outputs: head.apply(hidden) as tf.SymbolicTensor });
-  const linearMaps = findWeightedLayers(model).flatMap(({ layer, path }) =>
-    layer instanceof Linear && layer !== head ? [path] : [],
-  );
   return {
     model,
     config: config.values,
     contextLength,
     vocabularySize,
-    linearMaps,
+
+    get linearMaps() {
+      return findWeightedLayers(model).flatMap(({ layer, path, trained }) =>
+        layer instanceof Linear && layer !== head && trained.size > 0 ? [path] : [],
+      );
+    },
 
     tokenLosses(ids, labels) {
       const [, length] = ids.shape;

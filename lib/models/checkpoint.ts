@@ -44,6 +44,17 @@ export class Checkpoint {
     return Checkpoint.ofFiles(shards, index);
   }
 
+  /** Opens one file. @throws CheckpointError if it is not there; InvalidSafetensorsError */
+  static openFile(file: string): Checkpoint {
+    if (!fs.existsSync(file)) throw new CheckpointError(file, path.basename(file), 'there', 'no such file');
+    return Checkpoint.ofFiles([file], file);
+  }
+
+  /** Of all tensors. */
+  get names(): readonly string[] {
+    return [...this.files.keys()];
+  }
+
   private static ofFiles(paths: readonly string[], name: string): Checkpoint {
     const opened: SafetensorsFile[] = [];
     try {

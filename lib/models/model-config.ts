@@ -11,16 +11,16 @@ export class ModelConfig {
     readonly values: Readonly<Record<string, unknown>>,
   ) {}
 
-  /** Reads `config.json` in a directory. @throws ModelConfigError if there is none, or it holds no JSON object */
-  static async read(directory: string): Promise<ModelConfig> {
-    const file = path.join(directory, 'config.json');
+  /** Reads `config.json`, or another file of values, in a directory. @throws ModelConfigError if there is none, or it holds no JSON object */
+  static async read(directory: string, name = 'config.json'): Promise<ModelConfig> {
+    const file = path.join(directory, name);
     let values: unknown;
     try {
       values = JSON.parse(await fs.promises.readFile(file, 'utf8'));
     } catch (cause) {
-      throw new ModelConfigError(file, 'config.json', undefined, 'a file of JSON', { cause });
+      throw new ModelConfigError(file, name, undefined, 'a file of JSON', { cause });
     }
-    if (!isMap(values)) throw new ModelConfigError(file, 'config.json', values, 'a JSON object');
+    if (!isMap(values)) throw new ModelConfigError(file, name, values, 'a JSON object');
     return new ModelConfig(file, values);
   }
 

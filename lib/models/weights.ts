@@ -34,6 +34,17 @@ export function readWeights(model: tf.LayersModel, architecture: Architecture, c
   }
 }
 
+/** Sets the weights of the adapters in `model`, which `checkpoint` holds under `outer` and their names. @throws CheckpointError */
+export function readAdapterWeights(model: tf.LayersModel, checkpoint: Checkpoint, outer: string): void {
+  for (const weight of model.trainableWeights) {
+    const [inputs, outputs] = weight.shape as [number, number];
+    const values = checkpoint.read(outer + localName(weight), [outputs, inputs]);
+    tf.tidy(() => {
+      weight.write(tf.tensor2d(values, [outputs, inputs]).transpose());
+    });
+  }
+}
+
 /** How weights are written, by Hugging Face's names. */
 export type WeightDtype = 'float32' | 'float16' | 'bfloat16';
 

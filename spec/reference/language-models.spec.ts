@@ -2,15 +2,20 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { GradientCollector, loadCausalLM, type CausalLM } from '../../callbacks';
+import { CheckpointError, GradientCollector, loadCausalLM, type CausalLM } from '../../callbacks';
+import { findTrainedLayers } from '../../lib/capture/trained-layers';
 import { localName } from '../../lib/layers/weight';
 import { Linear } from '../../lib/models/layers/linear';
+import { loadModel, saveModel } from '../../lib/run/model-files';
 import { SafetensorsFile } from '../../lib/store/safetensors';
 import { relativeError, ROUNDING } from '../support/closeness';
+import { temporaryDirectory } from '../support/temporary-directory';
 import { batchOfOneGradients } from './batch-of-one';
 
 const directory = path.join(__dirname, 'language-models');
 const MODELS = fs.readdirSync(directory).filter((name) => !name.includes('.'));
+const temporary = temporaryDirectory();
+const ADAPTER = path.join(directory, 'llama/adapter');
 
 describe.each(MODELS)('%s', (name) => {
   let lm: CausalLM;
@@ -89,5 +94,87 @@ describe.each(MODELS)('%s', (name) => {
     }
     tf.dispose([loss, [...gradients.values()]]);
     collector.dispose();
+  });
+});
+
+describe('llama with an adapter', () => {
+  const BASE = path.join(directory, 'llama');
+  let expected: SafetensorsFile;
+  beforeAll(() => {
+    expected = SafetensorsFile.open(path.join(ADAPTER, 'expected.safetensors'));
+  });
+  afterAll(() => {
+    expected.close();
+  });
+  const values = (tensor: string) => expected.read(tensor).data as Float32Array;
+  const readIds = () => tf.tensor2d(expected.read('ids').data as Int32Array, [2, 12], 'int32');
+
+  it('gives its logits, and the gradients of its maps alone', async () => {
+    const lm = await loadCausalLM(BASE, { adapter: ADAPTER });
+    const maps = [0, 1].flatMap((i) =>
+      ['self_attn.q_proj', 'self_attn.v_proj', 'mlp.down_proj'].flatMap((map) =>
+        ['A', 'B'].map((side) => `layers.${i}.${map}.lora_${side}`),
+      ),
+    );
+    expect(lm.linearMaps).toEqual(maps);
+    const collector = new GradientCollector(lm.model, { projectionDim: 'exact', lossReduction: 'sum' });
+    expect(collector.parts.map(({ path }) => path)).toEqual(maps);
+    const ids = readIds();
+    tf.tidy(() => {
+      const logits = lm.model.predict(ids) as tf.Tensor;
+      expect(relativeError(logits.dataSync(), values('logits'))).toBeLessThan(ROUNDING);
+    });
+    const loss = () => tf.tidy(() => lm.tokenLosses(ids, ids).sum<tf.Scalar>());
+    const { loss: total, gradients } = collector.run(loss);
+    for (const map of maps) {
+      const sum = tf.tidy(() => gradients.get(map)?.sum(0).dataSync() ?? []);
+      expect(relativeError(sum, values(`base_model.model.model.${map}.weight`))).toBeLessThan(ROUNDING);
+    }
+    const oracle = batchOfOneGradients(
+      lm.model,
+      collector.parts,
+      (_, [ids]) => lm.tokenLosses(ids as tf.Tensor2D, ids as tf.Tensor2D).sum(),
+      [ids],
+    );
+    for (const [path, examples] of oracle) {
+      const found = gradients.get(path)?.arraySync() ?? [];
+      examples.forEach((gradient, example) => {
+        expect(relativeError(found[example]?.flat() ?? [], gradient)).toBeLessThan(ROUNDING);
+      });
+    }
+    tf.dispose([total, [...gradients.values()], ids]);
+    collector.dispose();
+    lm.model.dispose();
+  });
+
+  it('is saved and loaded as a tfjs model, in which the same maps are trained', async () => {
+    const copy = path.join(temporary, 'adapted');
+    const lm = await loadCausalLM(BASE, { adapter: ADAPTER });
+    await saveModel(lm.model, copy);
+    const loaded = await loadModel(copy);
+    const pathsOf = (model: tf.LayersModel) => findTrainedLayers(model).map(({ path }) => path);
+    expect(pathsOf(loaded)).toEqual(pathsOf(lm.model));
+    tf.tidy(() => {
+      const logits = loaded.predict(readIds()) as tf.Tensor;
+      expect(relativeError(logits.dataSync(), values('logits'))).toBeLessThan(ROUNDING);
+    });
+    loaded.dispose();
+    lm.model.dispose();
+  });
+
+  it('is refused on a model that it is not for, which names the tensor, both shapes and the file', async () => {
+    const before = tf.memory().numTensors;
+    const error = await loadCausalLM(path.join(directory, 'llama-3'), { adapter: ADAPTER }).catch(
+      (error: unknown) => error as Error,
+    );
+    expect(error).toBeInstanceOf(CheckpointError);
+    expect((error as Error).message).toMatch(
+      /adapter_model.safetensors: `.*q_proj.lora_B.weight` must be a float tensor of \[32, 3\], found \[16, 3\]/,
+    );
+    const gpt = loadCausalLM(path.join(directory, 'gpt-neo'), { adapter: ADAPTER });
+    await expect(gpt).rejects.toThrow(
+      /must be lora_A or lora_B of a linear map under base_model.model.transformer./,
+    );
+    expect(tf.memory().numTensors).toBe(before);
   });
 });

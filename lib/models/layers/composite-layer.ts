@@ -1,5 +1,6 @@
 /** Layers made of others, which they hold as properties. */
 import * as tf from '@tensorflow/tfjs';
+import type { Linear, Lora } from './linear';
 
 /**
  * Passes on the weights of the layers it holds, and its `trainable` to them; tfjs does not look for layers in
@@ -10,6 +11,36 @@ export abstract class CompositeLayer extends tf.layers.Layer {
   /** The layers directly inside. */
   get held(): tf.layers.Layer[] {
     return Object.values(this).filter((value: unknown) => value instanceof tf.layers.Layer);
+  }
+
+  /** The adapters that were put on it, by paths from here. */
+  private adapters: Readonly<Record<string, Lora>> = {};
+
+  /** Puts adapters on linear maps inside, by their paths from here (`attn.c_attn`), and freezes all else. */
+  adapt(adapters: Readonly<Record<string, Lora>>): void {
+    this.adapters = adapters;
+    for (const layer of this.held) layer.trainable = false;
+    for (const [path, lora] of Object.entries(adapters)) {
+      const map = path.split('.').reduce((layer: object, name) => Reflect.get(layer, name) as object, this);
+      (map as Linear).adapt(lora);
+    }
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    const adapters = Object.entries(this.adapters).map(([path, lora]) => ({ ...lora, name: path }));
+    return { ...super.getConfig(), adapters };
+  }
+
+  static override fromConfig<T extends tf.serialization.Serializable>(
+    cls: tf.serialization.SerializableConstructor<T>,
+    { adapters, ...config }: tf.serialization.ConfigDict,
+  ): T {
+    const layer = new cls(config);
+    const list = adapters as unknown as readonly (Lora & { readonly name: string })[];
+    if (list.length > 0 && layer instanceof CompositeLayer) {
+      layer.adapt(Object.fromEntries(list.map(({ name, rank, scale }) => [name, { rank, scale }])));
+    }
+    return layer;
   }
 
   override get trainableWeights() {

@@ -9,6 +9,7 @@ import { onlyInput, onlyShape } from './composite-layer';
 
 export interface LayerNormArgs {
   readonly name: string;
+  readonly trainable?: boolean;
   readonly epsilon: number;
 }
 
@@ -20,8 +21,8 @@ export class LayerNorm extends tf.layers.Layer {
   scale!: tf.LayerVariable;
   shift!: tf.LayerVariable;
 
-  constructor({ name, epsilon }: LayerNormArgs) {
-    super({ name });
+  constructor({ name, trainable = true, epsilon }: LayerNormArgs) {
+    super({ name, trainable });
     this.epsilon = epsilon;
   }
 

@@ -9,6 +9,7 @@ import { onlyInput, onlyShape } from './composite-layer';
 
 export interface PositionEmbeddingArgs {
   readonly name: string;
+  readonly trainable?: boolean;
   /** P, the longest sequence. */
   readonly contextLength: number;
 }
@@ -20,8 +21,8 @@ export class PositionEmbedding extends tf.layers.Layer {
   /** [P, C]. */
   embeddings!: tf.LayerVariable;
 
-  constructor({ name, contextLength }: PositionEmbeddingArgs) {
-    super({ name });
+  constructor({ name, trainable = true, contextLength }: PositionEmbeddingArgs) {
+    super({ name, trainable });
     this.contextLength = contextLength;
   }
 

@@ -7,6 +7,7 @@ import { onlyInput, onlyShape } from './composite-layer';
 
 export interface RmsNormArgs {
   readonly name: string;
+  readonly trainable?: boolean;
   readonly epsilon: number;
 }
 
@@ -17,8 +18,8 @@ export class RmsNorm extends tf.layers.Layer {
   /** [C]. */
   scale!: tf.LayerVariable;
 
-  constructor({ name, epsilon }: RmsNormArgs) {
-    super({ name });
+  constructor({ name, trainable = true, epsilon }: RmsNormArgs) {
+    super({ name, trainable });
     this.epsilon = epsilon;
   }
 

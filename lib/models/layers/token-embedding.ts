@@ -8,6 +8,7 @@ import { onlyInput, onlyShape } from './composite-layer';
 
 export interface TokenEmbeddingArgs {
   readonly name: string;
+  readonly trainable?: boolean;
   /** V, the number of tokens. */
   readonly vocabularySize: number;
   /** C. */
@@ -24,8 +25,8 @@ export class TokenEmbedding extends tf.layers.Layer {
   private readonly width: number;
   embeddings!: tf.LayerVariable;
 
-  constructor({ name, vocabularySize, width }: TokenEmbeddingArgs) {
-    super({ name });
+  constructor({ name, trainable = true, vocabularySize, width }: TokenEmbeddingArgs) {
+    super({ name, trainable });
     this.vocabularySize = vocabularySize;
     this.width = width;
   }

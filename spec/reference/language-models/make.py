@@ -1,11 +1,13 @@
-"""Writes a small random model of each family, and what Hugging Face's transformers computes with it, beside this file.
+"""Writes a small random model of each family, and what Hugging Face's transformers computes with it, beside this file;
+and an adapter to one of them, by Hugging Face's peft.
 
-    pip install torch transformers safetensors && python make.py
+    pip install torch transformers safetensors peft && python make.py
 """
 
 import json
 import pathlib
 
+import peft
 import torch
 import transformers
 from safetensors.torch import save_file
@@ -64,8 +66,33 @@ def make(name: str, config: transformers.PretrainedConfig) -> None:
     print(name, sum(parameter.numel() for parameter in model.parameters()))
 
 
+def make_adapter(name: str) -> None:
+    torch.manual_seed(8)
+    base = transformers.AutoModelForCausalLM.from_pretrained(HERE / name, attn_implementation="eager")
+    lora = peft.LoraConfig(r=3, lora_alpha=5, target_modules=["q_proj", "v_proj", "down_proj"], lora_dropout=0.0)
+    model = peft.get_peft_model(base, lora).eval()
+    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    with torch.no_grad():
+        for parameter in trained.values():
+            parameter.normal_(0.0, 0.25)
+    ids = torch.randint(0, base.config.vocab_size, (2, 12))
+    logits = model(ids).logits
+    losses = torch.nn.functional.cross_entropy(logits[:, :-1].transpose(1, 2), ids[:, 1:], reduction="none")
+    losses.sum().backward()
+    directory = HERE / name / "adapter"
+    model.save_pretrained(directory)
+    (directory / "README.md").unlink(missing_ok=True)
+    written = directory / "adapter_config.json"
+    values = json.loads(written.read_text()) | dict(base_model_name_or_path=name)
+    written.write_text(json.dumps(values, indent=2) + "\n")
+    expected = {name.replace(".default", ""): parameter.grad for name, parameter in trained.items()}
+    expected |= {"ids": ids.int(), "logits": logits.detach()}
+    save_file(expected, directory / "expected.safetensors")
+
+
 if __name__ == "__main__":
     for name, config in FAMILIES.items():
         make(name, config)
-    versions = {"torch": torch.__version__, "transformers": transformers.__version__}
+    make_adapter("llama")
+    versions = {"peft": peft.__version__, "torch": torch.__version__, "transformers": transformers.__version__}
     (HERE / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
