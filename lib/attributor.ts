@@ -13,12 +13,12 @@ import { QueryPreconditioning } from './preconditioners/query-preconditioning';
 import { Run } from './run/run';
 import type { ScoreOptions, ScoreSummary } from './scores/score-store';
 import { columnRanges, layerNumbers } from './search/exact';
-import { checkQueries, type SearchOptions } from './search/gradient-index';
+import { checkQueries, type EngineName, type SearchOptions } from './search/gradient-index';
 import { openIndex, type OpenedIndex, type OpenIndexOptions } from './search/open-index';
 import { columnOffsets, type Column } from './store/format';
 import type { Verification, VerifyOptions } from './verification/verify';
 
-export interface AttributorOptions extends Pick<OpenIndexOptions, 'engine'> {
+export interface AttributorOptions extends Pick<OpenIndexOptions, 'engine' | 'recall'> {
   /** Which of the run's stores to search. Default: the accumulated one, or else the last epoch's. */
   readonly store?: string;
   /** Whether to accept a model whose weights are not those at the end of the run. Default: false. */
@@ -75,7 +75,7 @@ export class Attributor {
   static async open(directory: string, options: AttributorOptions = {}): Promise<Attributor> {
     const run = Run.open(directory);
     const store = run.storeDirectory(options.store);
-    const opened = await openIndex(store, { engine: options.engine });
+    const opened = await openIndex(store, { engine: options.engine, recall: options.recall });
     const { otherWeights = false, onDamage } = options;
     try {
       const preconditioning = QueryPreconditioning.open(opened.store, options.precondition ?? false);
@@ -92,7 +92,7 @@ export class Attributor {
   }
 
   /** Which engine answers. */
-  get engine(): 'exact' | 'hnsw' {
+  get engine(): EngineName {
     return this.opened.engine;
   }
 

@@ -69,7 +69,7 @@ export const queryCommand: CommandModule<object, QueryArguments> = {
         describe: 'Which epoch to search, such as epoch_1; default: accumulated, or the last',
       })
       .option('engine', {
-        choices: ['auto', 'exact', 'hnsw'] as const,
+        choices: ['auto', 'exact', 'projected', 'hnsw'] as const,
         default: 'auto' as const,
         describe: 'How to search',
       })

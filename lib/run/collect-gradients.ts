@@ -5,7 +5,7 @@ import { NoExamplesError, RunMismatchError } from '../errors';
 import { GradientCollector } from '../gradient-collector';
 import type { Normalizer } from '../normalizers/normalizer';
 import { saveNormalizer } from '../normalizers/stored';
-import { buildIndexIfPossible } from '../search/open-index';
+import { buildIndex } from '../search/open-index';
 import { sha256 } from '../store/record-file';
 import { TokenOffsets } from '../store/token-offsets';
 import { batchRows, placesOf } from './batch-rows';
@@ -99,7 +99,7 @@ export async function collectGradients(
       throw error;
     }
     if (!writer.complete) {
-      if (index) await buildIndexIfPossible(runPaths.store(path, STATIC), onIndexProgress);
+      if (index) await buildIndex(runPaths.store(path, STATIC), { onProgress: onIndexProgress });
       writer.finish();
     }
     const run = Run.open(path);

@@ -6,7 +6,7 @@ import { chooseNormalizer, trainingOptimizer, type NormalizerChoice } from '../n
 import { knownLearningRate, lastLearningRate } from '../normalizers/learning-rate';
 import { isFixed, type Normalizer } from '../normalizers/normalizer';
 import { saveNormalizer } from '../normalizers/stored';
-import { buildIndexIfPossible } from '../search/open-index';
+import { buildIndex } from '../search/open-index';
 import type { RowDtype } from '../store/format';
 import { writeExamples, type ExampleRecord } from './example-records';
 import { describeModel } from './describe-model';
@@ -134,7 +134,8 @@ export class RunRecorder {
     }
     await saveModel(this.model, runPaths.model(path));
     const run = Run.open(path);
-    if (index && run.stores.length > 0) await buildIndexIfPossible(run.storeDirectory(), onIndexProgress);
+    if (index && run.stores.length > 0)
+      await buildIndex(run.storeDirectory(), { onProgress: onIndexProgress });
     this.writer.finish(digestWeights(this.model));
     this.collector.dispose();
   }

@@ -1,6 +1,7 @@
 /** How much of the exact answer an approximate index finds, measured on the store it indexes. */
 import type { GradientStoreReader } from '../store/reader';
 import { ExactIndex } from './exact';
+import { gaussian, seededUniform } from './random';
 import type { GradientIndex, Neighbor, Neighbors, SearchOptions } from './gradient-index';
 
 /** Recall@k at one end of the ranking, and what it is at least, at 95 % confidence. */
@@ -37,6 +38,12 @@ export interface CertificateOptions {
   readonly unitNorm?: boolean;
 }
 
+/** Queries of each sort: so many that finding everything is certain to reach `recall`, with half as many to spare. */
+export function queriesFor(recall: number): number {
+  const fewest = (CONFIDENCE_Z ** 2 * recall) / Math.max(1 - recall, 1e-3);
+  return Math.max(200, Math.ceil(1.5 * fewest));
+}
+
 /** The normal quantile of every lower bound's one-sided confidence, 95 %. */
 const CONFIDENCE_Z = 1.6448536269514722;
 
@@ -67,8 +74,9 @@ export class RecallTest {
     const directions = sources.map(() => Float32Array.from({ length: store.width }, () => gaussian(uniform)));
     const size = Math.max(1, Math.min(k, store.rowsWritten - 1));
     const options = { k: Math.min(size + 1, store.rowsWritten), unitNorm };
-    const exact =
-      sources.length === 0 ? [] : await new ExactIndex(store).search([...rows, ...directions], options);
+    const index = new ExactIndex(store);
+    const exact = sources.length === 0 ? [] : await index.search([...rows, ...directions], options);
+    await index.close();
     const half = sources.length;
     return new RecallTest(
       { k: size, queries: half, seed, unitNorm },
@@ -138,20 +146,4 @@ export function wilsonLowerBound(mean: number, trials: number): number {
   const z2 = CONFIDENCE_Z ** 2;
   const spread = CONFIDENCE_Z * Math.sqrt((mean * (1 - mean)) / trials + z2 / (4 * trials ** 2));
   return Math.max(0, (mean + z2 / (2 * trials) - spread) / (1 + z2 / trials));
-}
-
-/** Uniform numbers in [0, 1): Mulberry32, plenty for choosing a sample. */
-function seededUniform(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-/** A standard normal number (Box and Muller 1958). */
-function gaussian(uniform: () => number): number {
-  return Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 }

@@ -7,12 +7,10 @@ import { bestScanKernel, type ScanKernel } from '../../kernels/scan/open-scanner
 import { UnknownColumnError } from '../errors';
 import { columnOffsets } from '../store/format';
 import type { GradientStoreReader } from '../store/reader';
-import { Candidates } from './candidates';
 import { exactScores, type Scoring } from './exact-scores';
 import { checkSearch, type GradientIndex, type Neighbors, type SearchOptions } from './gradient-index';
-import type { QueryCandidates } from './scan';
+import { mergeCandidates, rankExactly } from './ranking';
 import { ScanThreads } from './scan-threads';
-import { TopK } from './top-k';
 
 /** Queries of one pass: what a thread keeps of them is no more than this, in bytes, and hits have room. */
 const QUERY_BYTES = 64 * 1024 * 1024;
@@ -64,65 +62,11 @@ export class ExactIndex implements GradientIndex {
 
   private async pass(scoring: Scoring, k: number): Promise<Neighbors[]> {
     const { store, kernel } = this;
-    const task = { ...scoring, file: store.file(), flags: store.flags, k, kernel };
+    const file = store.file();
+    const task = { ...scoring, file, flags: store.flags, k, kernel };
     const parts = await this.threads.scan(task);
-    return rankExactly(store, scoring, k, parts);
+    return rankExactly(file, scoring, k, mergeCandidates(file, scoring, k, parts));
   }
-}
-
-/**
- * The best and worst k for each query by their exact scores, of candidates which several scans found.
- * Throws NonFiniteValueError, CorruptStoreError.
- */
-function rankExactly(
-  store: GradientStoreReader,
-  scoring: Scoring,
-  k: number,
-  parts: readonly (readonly QueryCandidates[])[],
-): Neighbors[] {
-  const file = store.file();
-  const pairs: { row: number; query: number; ranking: TopK }[] = [];
-  const rankings = scoring.queries.map((_, query) => {
-    const end = (name: 'highest' | 'lowest', sign: 1 | -1): TopK => {
-      const ranking = new TopK(k, sign);
-      for (const row of merge(parts, query, name, sign, k, file, scoring))
-        pairs.push({ row, query, ranking });
-      return ranking;
-    };
-    return { highest: end('highest', 1), lowest: end('lowest', -1) };
-  });
-  exactScores(file, scoring, pairs).forEach((score, i) => {
-    const pair = pairs[i];
-    pair?.ranking.push(pair.row, score);
-  });
-  return rankings.map(({ highest, lowest }) => ({ highest: highest.sorted(), lowest: lowest.sorted() }));
-}
-
-/** The rows that may still be among the best k of all parts together. */
-function merge(
-  parts: readonly (readonly QueryCandidates[])[],
-  query: number,
-  end: 'highest' | 'lowest',
-  sign: 1 | -1,
-  k: number,
-  file: ReturnType<GradientStoreReader['file']>,
-  scoring: Scoring,
-): Float64Array {
-  const scale = parts[0]?.[query]?.scale ?? 1;
-  const together = new Candidates(k, sign, (rows) =>
-    exactScores(
-      file,
-      scoring,
-      rows.map((row) => ({ row, query })),
-    ).map((score) => score * scale),
-  );
-  for (const part of parts) {
-    const bounded = part[query]?.[end];
-    bounded?.rows.forEach((row, i) => {
-      together.offer(row, bounded.scores[i] ?? NaN, bounded.margins[i] ?? Infinity);
-    });
-  }
-  return together.bounded().rows;
 }
 
 /** The scores of `examples` (rows of `store`) for one `query` [width]: [n]. Throws RowNotWrittenError, ExampleRangeError. */

@@ -28,10 +28,13 @@ export interface SearchOptions {
   readonly layers?: readonly string[];
 }
 
+/** Algorithms that search. */
+export type EngineName = 'exact' | 'projected' | 'hnsw';
+
 /** Finds the rows with the highest and the lowest inner products. */
 export interface GradientIndex {
   /** Which algorithm searches. */
-  readonly engine: 'exact' | 'hnsw';
+  readonly engine: EngineName;
   /** Rows that can be found: those written. */
   readonly rows: number;
   /**

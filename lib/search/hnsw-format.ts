@@ -15,21 +15,22 @@ export interface HnswSettings {
   readonly efConstruction: number;
   /** Seeds the levels of the graph. */
   readonly seed: number;
-  /** Index rows divided by their norm: answers searches with `unitNorm`, and no others. */
-  readonly unitNorm: boolean;
 }
 
 /** What `index.msgpack` holds. */
 export interface HnswRecord extends HnswSettings {
-  /** Numbers in an indexed point: the store's width. */
+  /** Numbers in an indexed point: a projected row's. */
   readonly dimension: number;
   readonly space: 'ip';
+  /** Whether rows were divided by their norm: it answers searches with `unitNorm`, and no others. */
+  readonly unitNorm: boolean;
   /** Rows in the index. */
   readonly count: number;
   /** Candidates a search gathers at each end before it ranks them exactly. */
   readonly ef: number;
-  /** Of the gradients.bin that was indexed. */
+  /** Of the gradients.bin that was indexed, and of the projected rows that are the graph's points. */
   readonly storeSha256: string;
+  readonly projectedSha256: string;
   /** Of hnsw.bin. */
   readonly bytes: number;
   readonly sha256: string;
@@ -75,7 +76,6 @@ export function readIndexRecord(store: GradientStoreReader): HnswRecord | undefi
   const bytes = fs.existsSync(files.graph) ? fs.statSync(files.graph).size : 0;
   for (const [file, field, expected, found] of [
     [files.record, 'sha256 of gradients.bin', storeChecksum(store), payload.storeSha256],
-    [files.record, 'dimension', store.width, payload.dimension],
     [files.record, 'count', store.rowsWritten, payload.count],
     [files.graph, 'bytes', payload.bytes, bytes],
   ] as const) {
@@ -89,6 +89,8 @@ function isHnswRecord(payload: unknown): payload is HnswRecord {
     isMap(payload) &&
     payload.space === 'ip' &&
     typeof payload.unitNorm === 'boolean' &&
+    typeof payload.dimension === 'number' &&
+    typeof payload.projectedSha256 === 'string' &&
     typeof payload.sha256 === 'string' &&
     typeof payload.ef === 'number'
   );

@@ -2,29 +2,43 @@
  * The thread that holds an HNSW graph: builds it from a store, loads it, searches it. hnswlib-node works
  * synchronously, so none of it happens on the main thread. The only importer of hnswlib-node.
  *
- * The graph is built on inner products as they are. With few candidates its recall falls apart when norms
- * vary widely, so searches gather many, at least 128, and how many is settled by measuring (certificate.ts).
- * The exact reduction to nearest neighbors (one more number sqrt(M² - |x|²) a row, M the largest norm;
- * Bachrach et al. 2014, Neyshabur and Srebro 2015) crowds most rows around one pole: with 256 candidates
- * from 40,000 rows it found 0.99 of the answer against 0.98 where norms were alike, but 0.55 against 0.999
+ * Its points are the projected rows of the index beside it, and it is built on inner products as they are. With few
+ * candidates its recall falls apart when norms vary widely, so searches gather many, at least 128, and how many is
+ * settled by measuring (certificate.ts). The exact reduction to nearest neighbors (one more number sqrt(M² - |x|²) a row,
+ * M the largest norm; Bachrach et al. 2014, Neyshabur and Srebro 2015) crowds most rows around one pole: with 256
+ * candidates from 40,000 rows it found 0.99 of the answer against 0.98 where norms were alike, but 0.55 against 0.999
  * where they were heavy-tailed, as those of gradients are.
  */
-import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import type { HierarchicalNSW } from 'hnswlib-node';
 import { HnswUnavailableError } from '../errors';
 import { GradientStoreReader } from '../store/reader';
+import { decodeFloat16 } from '../store/float16';
+import { sha256File } from '../store/record-file';
+import { readRowBytes } from '../store/row-file';
 import { exactScores } from './exact-scores';
 import type { Neighbor, Neighbors } from './gradient-index';
 import { indexPaths, type HnswRecord, type HnswSettings } from './hnsw-format';
+import type { ProjectedRecord } from './projected-format';
+import { loadProjection, project } from './projection';
 import { answerRequests } from './thread-side';
 import { TopK } from './top-k';
 
 /** What the main thread asks for; one answer each, `build` also reports progress. */
 export type HnswRequest =
-  | { readonly op: 'build'; readonly directory: string; readonly settings: HnswSettings }
-  | { readonly op: 'load'; readonly directory: string; readonly record: HnswRecord }
+  | {
+      readonly op: 'build';
+      readonly directory: string;
+      readonly settings: HnswSettings;
+      readonly projected: ProjectedRecord;
+    }
+  | {
+      readonly op: 'load';
+      readonly directory: string;
+      readonly record: HnswRecord;
+      readonly projected: ProjectedRecord;
+    }
   | {
       readonly op: 'search';
       readonly queries: readonly Float32Array[];
@@ -41,6 +55,7 @@ export type Found = (Neighbors | null)[];
 interface Loaded {
   readonly graph: HierarchicalNSW;
   readonly store: GradientStoreReader;
+  readonly axes: readonly Float32Array[];
   readonly unitNorm: boolean;
 }
 
@@ -60,26 +75,28 @@ function newGraph(dimension: number): HierarchicalNSW {
   }
 }
 
-function build(directory: string, settings: HnswSettings, report: (rows: number) => void): BuiltGraph {
-  const store = GradientStoreReader.open(directory);
-  const norms = store.norms().rows;
-  const dimension = store.width;
+function build(
+  directory: string,
+  settings: HnswSettings,
+  projected: ProjectedRecord,
+  report: (rows: number) => void,
+): BuiltGraph {
+  const { dimension } = projected;
+  const { file, examples } = loadProjection(directory, projected);
   const graph = newGraph(dimension);
-  graph.initIndex(Math.max(1, store.rowsWritten), settings.m, settings.efConstruction, settings.seed);
+  graph.initIndex(Math.max(1, file.rows), settings.m, settings.efConstruction, settings.seed);
   const point = new Array<number>(dimension).fill(0);
+  const halves = new Uint16Array(dimension);
+  const values = new Float32Array(dimension);
   let count = 0;
-  for (const block of store.blocks()) {
-    for (let row = 0; row < block.count; row++) {
-      const example = block.first + row;
-      if (!store.isWritten(example)) continue;
-      const norm = norms[example] ?? 0;
-      const scale = settings.unitNorm && norm > 0 ? 1 / norm : 1;
-      for (let i = 0; i < store.width; i++) point[i] = (block.rows[row * store.width + i] ?? 0) * scale;
-      graph.addPoint(point, example);
-      if (++count % PROGRESS_ROWS === 0) report(count);
-    }
+  for (const example of examples) {
+    readRowBytes(file, count, new Uint8Array(halves.buffer));
+    decodeFloat16(halves, values);
+    values.forEach((value, i) => (point[i] = value));
+    graph.addPoint(point, example);
+    if (++count % PROGRESS_ROWS === 0) report(count);
   }
-  store.close();
+  fs.closeSync(file.descriptor);
   report(count);
   const files = indexPaths(directory);
   const temporary = `${files.graph}.tmp`;
@@ -87,21 +104,28 @@ function build(directory: string, settings: HnswSettings, report: (rows: number)
   // hnswlib does not notice a full disk; reading the file back does.
   newGraph(dimension).readIndexSync(temporary);
   fs.renameSync(temporary, files.graph);
-  return { dimension, count, bytes: fs.statSync(files.graph).size, sha256: checksum(files.graph) };
+  return { dimension, count, bytes: fs.statSync(files.graph).size, sha256: sha256File(files.graph) };
 }
 
-function load(directory: string, record: HnswRecord): string {
+function load(directory: string, record: HnswRecord, projected: ProjectedRecord): string {
   const file = indexPaths(directory).graph;
-  const sha256 = checksum(file);
+  const sha256 = sha256File(file);
   if (sha256 !== record.sha256) return sha256; // hnswlib may crash on a damaged file: do not show it one
   const graph = newGraph(record.dimension);
   graph.readIndexSync(file);
   loaded = {
     graph,
     store: GradientStoreReader.open(directory),
-    unitNorm: record.unitNorm,
+    axes: loadAxes(directory, projected),
+    unitNorm: projected.unitNorm,
   };
   return sha256;
+}
+
+function loadAxes(directory: string, projected: ProjectedRecord): readonly Float32Array[] {
+  const { axes, file } = loadProjection(directory, projected);
+  fs.closeSync(file.descriptor);
+  return axes;
 }
 
 function search(queries: readonly Float32Array[], k: number, ef: number): Found {
@@ -118,10 +142,12 @@ function search(queries: readonly Float32Array[], k: number, ef: number): Found 
 /** The k rows with the highest (`sign` 1) or lowest (-1) scores among the `ef` the graph finds. */
 function bestRows(query: Float32Array, k: number, ef: number, sign: 1 | -1): Neighbor[] | undefined {
   if (!loaded) return undefined;
-  const { graph, store, unitNorm } = loaded;
-  const norm = Math.sqrt(query.reduce((sum, value) => sum + value ** 2, 0));
+  const { graph, store, axes, unitNorm } = loaded;
+  const projected = project(query, axes);
+  const norm = Math.hypot(...projected);
+  if (norm === 0) return undefined;
   const scale = sign / norm; // the ranking stays, and float32 cannot overflow
-  const point = Array.from(query, (value) => value * scale);
+  const point = Array.from(projected, (value) => value * scale);
   const candidates = graph.searchKnn(point, ef).neighbors;
   if (candidates.length < k) return undefined;
   const best = new TopK(k, sign);
@@ -134,28 +160,13 @@ function bestRows(query: Float32Array, k: number, ef: number, sign: 1 | -1): Nei
   return best.sorted();
 }
 
-function checksum(file: string): string {
-  const hash = createHash('sha256');
-  const chunk = new Uint8Array(1024 * 1024);
-  const descriptor = fs.openSync(file, 'r');
-  try {
-    for (;;) {
-      const count = fs.readSync(descriptor, chunk);
-      if (count === 0) return hash.digest('hex');
-      hash.update(chunk.subarray(0, count));
-    }
-  } finally {
-    fs.closeSync(descriptor);
-  }
-}
-
 if (parentPort) {
   answerRequests(parentPort, (request: HnswRequest, report): BuiltGraph | string | Found => {
     switch (request.op) {
       case 'build':
-        return build(request.directory, request.settings, report);
+        return build(request.directory, request.settings, request.projected, report);
       case 'load':
-        return load(request.directory, request.record);
+        return load(request.directory, request.record, request.projected);
       case 'search':
         return search(request.queries, request.k, request.ef);
     }

@@ -13,8 +13,9 @@ import {
   type HnswSettings,
 } from './hnsw-format';
 import { HnswThread } from './hnsw-thread';
+import { PROJECTED_FILES, type ProjectedRecord } from './projected-format';
 
-const DEFAULT_HNSW_SETTINGS: HnswSettings = { m: 16, efConstruction: 200, seed: 100, unitNorm: false };
+const DEFAULT_HNSW_SETTINGS: HnswSettings = { m: 16, efConstruction: 200, seed: 100 };
 
 /**
  * How many candidates a search may gather at each end before it ranks them exactly: the first number with
@@ -26,12 +27,13 @@ export const CANDIDATE_COUNTS = [128, 256, 512, 1024] as const;
 const LARGEST_CANDIDATE_SHARE = 0.5;
 
 /**
- * Builds the index of `store` on a thread of its own, as `index/hnsw.bin` and a record without a certificate
+ * Builds a graph over the `projected` rows of `store` on a thread of its own, as `index/hnsw.bin` and a record without a certificate
  * (see certificate.ts), and resolves to the record. `onProgress` is told how many rows are in. Throws
  * IncompleteStoreError, HnswUnavailableError, SearchThreadError, DiskWriteError.
  */
 export async function buildHnsw(
   store: GradientStoreReader,
+  projected: ProjectedRecord,
   settings: Partial<HnswSettings> = {},
   onProgress?: (rows: number) => void,
 ): Promise<HnswRecord> {
@@ -45,8 +47,12 @@ export async function buildHnsw(
   const full = { ...DEFAULT_HNSW_SETTINGS, ...settings };
   const thread = new HnswThread();
   try {
-    const graph = await thread.build({ op: 'build', directory, settings: full }, onProgress);
-    const record: HnswRecord = { ...full, ...graph, space: 'ip', ef: CANDIDATE_COUNTS[0], storeSha256 };
+    const graph = await thread.build({ op: 'build', directory, settings: full, projected }, onProgress);
+    const record: HnswRecord = {
+      ...{ ...full, ...graph, space: 'ip', ef: CANDIDATE_COUNTS[0], storeSha256 },
+      unitNorm: projected.unitNorm,
+      projectedSha256: projectedChecksum(projected),
+    };
     writeIndexRecord(directory, record);
     return record;
   } finally {
@@ -70,11 +76,23 @@ export class HnswIndex implements GradientIndex {
     this.exact = new ExactIndex(store);
   }
 
-  /** Loads the graph beside `store`. Throws {@link IndexMismatchError}, HnswUnavailableError, SearchThreadError. */
-  static async open(store: GradientStoreReader, record: HnswRecord): Promise<HnswIndex> {
+  /**
+   * Loads the graph beside `store` over `projected` rows. Throws {@link IndexMismatchError}, HnswUnavailableError,
+   * SearchThreadError.
+   */
+  static async open(
+    store: GradientStoreReader,
+    record: HnswRecord,
+    projected: ProjectedRecord,
+  ): Promise<HnswIndex> {
+    const found = projectedChecksum(projected);
+    if (found !== record.projectedSha256) {
+      const { record: file } = indexPaths(store.directory);
+      throw new IndexMismatchError(file, 'sha256 of the projected rows', record.projectedSha256, found);
+    }
     const thread = new HnswThread();
     try {
-      const sha256 = await thread.load({ op: 'load', directory: store.directory, record });
+      const sha256 = await thread.load({ op: 'load', directory: store.directory, record, projected });
       if (sha256 !== record.sha256) {
         throw new IndexMismatchError(indexPaths(store.directory).graph, 'sha256', record.sha256, sha256);
       }
@@ -110,8 +128,12 @@ export class HnswIndex implements GradientIndex {
 
   async close(): Promise<void> {
     this.open = false;
-    await this.thread.close();
+    await Promise.all([this.thread.close(), this.exact.close()]);
   }
+}
+
+function projectedChecksum({ files }: ProjectedRecord): string {
+  return files[PROJECTED_FILES.rows]?.sha256 ?? '';
 }
 
 function isZero(query: Float32Array): boolean {

@@ -1,38 +1,44 @@
 /** Chooses the engine for a store, and says which and why. */
-import { BergsonError, HnswUnavailableError } from '../errors';
+import { BergsonError } from '../errors';
 import { GradientStoreReader } from '../store/reader';
-import { RecallTest, type CertificateOptions } from './certificate';
+import { queriesFor, RecallTest, type CertificateOptions, type RecallCertificate } from './certificate';
 import { ExactIndex } from './exact';
-import type { GradientIndex } from './gradient-index';
+import type { EngineName, GradientIndex } from './gradient-index';
 import { CANDIDATE_COUNTS, HnswIndex, buildHnsw } from './hnsw';
-import { readIndexRecord, writeIndexRecord, type HnswRecord, type HnswSettings } from './hnsw-format';
+import { readIndexRecord, writeIndexRecord, type HnswSettings } from './hnsw-format';
+import { CANDIDATE_FACTORS, ProjectedIndex, buildProjected } from './projected';
+import { readProjectedRecord, writeProjectedRecord, type ProjectionSettings } from './projected-format';
 
 /** What an index's recall@10 must at least be, at 95 % confidence, to be used instead of exact search. */
 export const RECALL_THRESHOLD = 0.95;
 
 export interface OpenIndexOptions {
-  /** `auto` (default): HNSW if its certificate reaches `threshold`. `hnsw`: without asking for one. */
-  readonly engine?: 'auto' | 'exact' | 'hnsw';
-  readonly threshold?: number;
+  /**
+   * `auto` (default): the projected index if its certificate reaches `recall`, else exact search. `projected` and
+   * `hnsw`: without asking for a certificate.
+   */
+  readonly engine?: 'auto' | EngineName;
+  /** The recall@10 that must be certain at 95 % confidence. Default: 0.95. */
+  readonly recall?: number;
 }
 
 /** An index that owns its store, with a sentence to print about the choice. */
 export interface OpenedIndex {
   readonly index: GradientIndex;
   readonly store: GradientStoreReader;
-  readonly engine: 'exact' | 'hnsw';
+  readonly engine: EngineName;
   readonly reason: string;
   close(): Promise<void>;
 }
 
 /**
- * Opens the store in `storeDirectory` and the best way to search it. With `auto` an index that is missing,
- * damaged, uncertified, short of the threshold, or whose library does not load means exact search, for the
- * `reason` given. With `hnsw` those errors are thrown. Throws what {@link GradientStoreReader.open} throws.
+ * Opens the store in `storeDirectory` and the best way to search it. With `auto` an index that is missing, damaged,
+ * uncertified or short of `recall` means exact search, for the `reason` given. With `projected` or `hnsw` one that is
+ * missing is built, and errors are thrown. Throws what {@link GradientStoreReader.open} throws.
  */
 export async function openIndex(
   storeDirectory: string,
-  { engine = 'auto', threshold = RECALL_THRESHOLD }: OpenIndexOptions = {},
+  { engine = 'auto', recall = RECALL_THRESHOLD }: OpenIndexOptions = {},
 ): Promise<OpenedIndex> {
   const store = GradientStoreReader.open(storeDirectory);
   const opened = (index: GradientIndex, reason: string): OpenedIndex => ({
@@ -46,19 +52,25 @@ export async function openIndex(
     },
   });
   const exact = (reason: string) => opened(new ExactIndex(store), reason);
-  if (engine === 'exact') return exact('exact search was asked for');
   try {
-    const record = readIndexRecord(store);
-    if (!record) {
-      if (engine === 'hnsw') return opened(await HnswIndex.open(store, await buildHnsw(store)), 'just built');
-      return exact('there is no index; `buildIndex` makes one');
+    switch (engine) {
+      case 'exact':
+        return exact('exact search was asked for');
+      case 'projected': {
+        const record = readProjectedRecord(store) ?? (await buildProjected(store));
+        return opened(ProjectedIndex.open(store, record), 'it was asked for');
+      }
+      case 'hnsw':
+        return opened(await openHnsw(store), 'HNSW was asked for');
+      case 'auto':
     }
-    if (engine === 'hnsw') return opened(await HnswIndex.open(store, record), 'HNSW was asked for');
+    const record = readProjectedRecord(store);
+    if (!record) return exact('there is no index; `buildIndex` makes one');
     const { certificate } = record;
     if (!certificate) return exact('the index was never compared with exact search');
-    const recall = `recall@${certificate.k} of the index is ${certificate.recall.toFixed(3)}, at least ${certificate.lowerBound.toFixed(3)}`;
-    if (certificate.lowerBound < threshold) return exact(`${recall}, short of ${threshold}`);
-    return opened(await HnswIndex.open(store, record), `${recall}, which reaches ${threshold}`);
+    const found = `recall@${certificate.k} of the index is ${certificate.recall.toFixed(3)}, at least ${certificate.lowerBound.toFixed(3)}`;
+    if (certificate.lowerBound < recall) return exact(`${found}, short of ${recall}`);
+    return opened(ProjectedIndex.open(store, record), `${found}, which reaches ${recall}`);
   } catch (error) {
     if (engine === 'auto' && error instanceof BergsonError) return exact(error.message);
     store.close();
@@ -66,53 +78,90 @@ export async function openIndex(
   }
 }
 
+/** The graph beside `store`, built where there is none. */
+async function openHnsw(store: GradientStoreReader): Promise<HnswIndex> {
+  const projected = readProjectedRecord(store) ?? (await buildProjected(store));
+  const record = readIndexRecord(store) ?? (await buildHnsw(store, projected));
+  return HnswIndex.open(store, record, projected);
+}
+
 /** How to build and how to measure. */
 export interface BuildIndexOptions {
-  readonly settings?: Partial<HnswSettings>;
+  /** Which index: `projected` (default), or `hnsw`, a graph over the rows of one. */
+  readonly engine?: Exclude<EngineName, 'exact'>;
+  readonly projection?: Partial<ProjectionSettings>;
+  readonly hnsw?: Partial<HnswSettings>;
   readonly certificate?: Omit<CertificateOptions, 'unitNorm'>;
-  /** Stop asking for more candidates once the certificate reaches this recall. */
-  readonly threshold?: number;
-  /** Told how many of the store's written rows are in the graph. */
+  /** The recall@10 to be reached, certain at 95 % confidence: as many candidates are gathered as that takes. Default: 0.95. */
+  readonly recall?: number;
+  /** Told how many of the store's written rows are in. */
   readonly onProgress?: (rows: number) => void;
 }
 
+/** An index that was built. */
+export interface BuiltIndex {
+  readonly count: number;
+  readonly certificate?: RecallCertificate;
+}
+
 /**
- * Builds the HNSW index of the store in `storeDirectory`, measures its recall with more and more
- * candidates until it reaches `threshold`, and writes both beside the store. Throws IncompleteStoreError, HnswUnavailableError, SearchThreadError, DiskWriteError.
+ * Builds an index of the store in `storeDirectory`, measures its recall with more and more candidates until it reaches
+ * `recall`, and writes both beside the store. Throws IncompleteStoreError, SearchThreadError, DiskWriteError, and for
+ * `hnsw` HnswUnavailableError.
  */
 export async function buildIndex(
   storeDirectory: string,
-  { settings, certificate, threshold = RECALL_THRESHOLD, onProgress }: BuildIndexOptions = {},
-): Promise<HnswRecord> {
+  options: BuildIndexOptions = {},
+): Promise<BuiltIndex> {
+  const { engine = 'projected', projection, hnsw, recall = RECALL_THRESHOLD, onProgress } = options;
   const store = GradientStoreReader.open(storeDirectory);
+  const prepare = (unitNorm: boolean) =>
+    RecallTest.prepare(store, { queries: queriesFor(recall), ...options.certificate, unitNorm });
   try {
-    const record = await buildHnsw(store, settings, onProgress);
-    const index = await HnswIndex.open(store, record);
-    try {
-      const test = await RecallTest.prepare(store, { ...certificate, unitNorm: record.unitNorm });
-      let certified = record;
-      for (const ef of CANDIDATE_COUNTS) {
-        certified = { ...record, ef, certificate: await test.measure(index.withCandidates(ef)) };
-        if ((certified.certificate?.lowerBound ?? 0) >= threshold) break;
-      }
-      writeIndexRecord(store.directory, certified);
-      return certified;
-    } finally {
-      await index.close();
+    const graph = engine === 'hnsw';
+    const projected = await buildProjected(store, projection, graph ? undefined : onProgress);
+    if (graph) {
+      const record = await buildHnsw(store, projected, hnsw, onProgress);
+      const index = await HnswIndex.open(store, record, projected);
+      return await certify(
+        index,
+        await prepare(record.unitNorm),
+        recall,
+        CANDIDATE_COUNTS,
+        (ef, certificate) => {
+          const certified = { ...record, ef, certificate };
+          writeIndexRecord(store.directory, certified);
+          return certified;
+        },
+      );
     }
+    const index = ProjectedIndex.open(store, projected);
+    const test = await prepare(projected.unitNorm);
+    return await certify(index, test, recall, CANDIDATE_FACTORS, (candidates, certificate) => {
+      const certified = { ...projected, candidates, certificate };
+      writeProjectedRecord(store.directory, certified);
+      return certified;
+    });
   } finally {
     store.close();
   }
 }
 
-/** The same where hnswlib-node can be loaded; elsewhere nothing, since search is then exact, and says so when asked. */
-export async function buildIndexIfPossible(
-  storeDirectory: string,
-  onProgress?: (rows: number) => void,
-): Promise<void> {
+/** Measures `index`, which it closes, with the first of `counts` candidates that reaches `recall`, or the last. */
+async function certify<Built>(
+  index: GradientIndex & { withCandidates(count: number): GradientIndex },
+  test: RecallTest,
+  recall: number,
+  counts: readonly number[],
+  write: (count: number, certificate: RecallCertificate) => Built,
+): Promise<Built> {
   try {
-    await buildIndex(storeDirectory, { onProgress });
-  } catch (error) {
-    if (!(error instanceof HnswUnavailableError)) throw error;
+    for (const [i, count] of counts.entries()) {
+      const certificate = await test.measure(index.withCandidates(count));
+      if (certificate.lowerBound >= recall || i === counts.length - 1) return write(count, certificate);
+    }
+    throw new Error('internal: no number of candidates');
+  } finally {
+    await index.close();
   }
 }

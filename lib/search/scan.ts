@@ -19,6 +19,11 @@ export interface ScanTask extends Scoring {
   readonly flags: Uint8Array | undefined;
   readonly k: number;
   readonly kernel: ScanKernel;
+  /**
+   * The largest norm from each row on, [rows], where rows are in order of descending norms: the scan ends where no
+   * later row can be among the best or worst.
+   */
+  readonly norms?: Float32Array;
   /** The next block that nobody has taken, one number, shared between threads. */
   readonly nextBlock: Int32Array;
 }
@@ -43,7 +48,7 @@ function blockRows({ file, queries }: Pick<ScanTask, 'file' | 'queries'>): numbe
 
 /** Scans block after block until none is left; yields after each. Returns the candidates of each query. */
 export function* scanBlocks(task: ScanTask): Generator<void, QueryCandidates[]> {
-  const { file, flags, kernel, nextBlock } = task;
+  const { file, flags, kernel, norms, nextBlock } = task;
   const rows = blockRows(task);
   const question = { ...task, width: file.width, half: file.dtype === 'float16', blockRows: rows };
   const scanner = openScanner(question, kernel);
@@ -51,7 +56,7 @@ export function* scanBlocks(task: ScanTask): Generator<void, QueryCandidates[]> 
   const ends = endsOf(task, scanner);
   for (;;) {
     const first = Atomics.add(nextBlock, 0, 1) * rows;
-    if (first >= file.rows) break;
+    if (first >= file.rows || (norms && isOver(norms[first] ?? Infinity, scanner))) break;
     const count = Math.min(rows, file.rows - first);
     readRowBytes(file, first, scanner.block.subarray(0, count * bytesOfRow));
     const written = flags?.slice(first, first + count);
@@ -66,6 +71,14 @@ export function* scanBlocks(task: ScanTask): Generator<void, QueryCandidates[]> 
     highest: high.bounded(),
     lowest: low.bounded(),
   }));
+}
+
+/** Whether rows of at most this norm score less than is asked for, whatever they are: scaled queries have norms up to 1. */
+function isOver(norm: number, { highest, lowest, scales }: BlockScanner): boolean {
+  const bound = norm * (1 + SLACK);
+  return scales.every(
+    (_, query) => (highest[query] ?? -Infinity) > bound && (lowest[query] ?? Infinity) < -bound,
+  );
 }
 
 interface Ends {

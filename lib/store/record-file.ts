@@ -30,6 +30,22 @@ export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
+/** The hexadecimal sha256 of the content of `file`, of any size. */
+export function sha256File(file: string): string {
+  const hash = createHash('sha256');
+  const chunk = new Uint8Array(1024 * 1024);
+  const descriptor = fs.openSync(file, 'r');
+  try {
+    for (;;) {
+      const count = fs.readSync(descriptor, chunk);
+      if (count === 0) return hash.digest('hex');
+      hash.update(chunk.subarray(0, count));
+    }
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
 /** Writes `payload` as a record of `kind`, atomically. Throws DiskWriteError. */
 export function writeRecord(file: string, { kind, version }: RecordKind, payload: unknown): void {
   const bytes = Buffer.from(packer.pack(payload)); // a Buffer, or moreTypes would mark it as a typed array

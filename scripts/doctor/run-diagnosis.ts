@@ -3,7 +3,7 @@ import path from 'node:path';
 import { BergsonError } from '../../lib/errors';
 import type { Run } from '../../lib/run/run';
 import type { RunManifest } from '../../lib/run/run-manifest';
-import { readIndexRecord } from '../../lib/search/hnsw-format';
+import { readProjectedRecord } from '../../lib/search/projected-format';
 import { RECALL_THRESHOLD } from '../../lib/search/open-index';
 import { diagnosePreconditioner, type PreconditionerDiagnosis } from './preconditioner-diagnosis';
 import { GradientStoreReader, type StoreState } from '../../lib/store/reader';
@@ -78,7 +78,7 @@ function diagnoseStore(name: string, directory: string): StoreDiagnosis {
 
 function diagnoseIndex(store: GradientStoreReader): IndexDiagnosis | null {
   try {
-    const record = readIndexRecord(store);
+    const record = readProjectedRecord(store);
     if (record === undefined) return null;
     if (record.certificate === undefined) return { recall: null, used: false, problem: null };
     const { k, recall, lowerBound } = record.certificate;

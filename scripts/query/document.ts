@@ -15,7 +15,7 @@ export interface QueryDocument {
     readonly coverage: Pick<Coverage, 'attributed' | 'trained'>;
   };
   readonly store: string;
-  readonly engine: { readonly name: 'exact' | 'hnsw'; readonly reason: string };
+  readonly engine: { readonly name: 'exact' | 'projected' | 'hnsw'; readonly reason: string };
   readonly options: {
     readonly k: number;
     readonly unitNorm: boolean;

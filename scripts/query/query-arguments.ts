@@ -14,7 +14,7 @@ export interface QueryArguments {
   readonly 'unit-norm': boolean;
   readonly precondition: boolean;
   readonly store?: string;
-  readonly engine: 'auto' | 'exact' | 'hnsw';
+  readonly engine: 'auto' | 'exact' | 'projected' | 'hnsw';
   readonly explain?: number;
   readonly pictures: boolean;
   readonly csv?: string;

@@ -24,7 +24,7 @@ export function describeSearch({ run, store, engine, engineReason, preconditione
   return [
     paragraph(`${colors.bold(run.path)} is ${run.describe()}${covered}.`),
     paragraph(
-      `Searched ${colors.bold(store)}, ${engine === 'exact' ? 'exactly' : 'through its HNSW index'}: ${engineReason}.`,
+      `Searched ${colors.bold(store)}, ${engine === 'exact' ? 'exactly' : 'through its index'}: ${engineReason}.`,
     ),
     ...(preconditioned === 'none'
       ? []

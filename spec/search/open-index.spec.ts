@@ -1,17 +1,18 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import * as errors from '../../lib/errors';
-import { wilsonLowerBound } from '../../lib/search/certificate';
+import { wilsonLowerBound, type RecallCertificate } from '../../lib/search/certificate';
 import { ExactIndex } from '../../lib/search/exact';
 import { readIndexRecord } from '../../lib/search/hnsw-format';
+import { readProjectedRecord } from '../../lib/search/projected-format';
 import { buildIndex, openIndex } from '../../lib/search/open-index';
 import { GradientStoreReader } from '../../lib/store/reader';
 import { GradientStoreWriter } from '../../lib/store/writer';
+import { writeStore } from '../store/support';
 import { temporaryDirectory } from '../support/temporary-directory';
 import { seededNormal } from './support';
 
 const directory = path.join(temporaryDirectory(), 'store');
-const graph = path.join(directory, 'index', 'hnsw.bin');
 const ROWS = 2000;
 const WIDTH = 32;
 const normal = seededNormal(7);
@@ -36,27 +37,24 @@ beforeAll(async () => {
   await writeHeavyTailed(directory);
 });
 
-describe('an index', () => {
+describe.each(['projected', 'hnsw'] as const)('the %s index', (engine) => {
   const progress: number[] = [];
+  let certificate: RecallCertificate | undefined;
   beforeAll(async () => {
-    await buildIndex(directory, { certificate: { queries: 100 }, onProgress: (rows) => progress.push(rows) });
+    const options = { engine, certificate: { queries: 100 } };
+    const built = await buildIndex(directory, { ...options, onProgress: (rows) => progress.push(rows) });
+    certificate = built.certificate;
   });
 
   test('reports every row it takes in', () => {
     expect(progress.at(-1)).toBe(ROWS - Math.ceil((ROWS - 3) / 7));
     expect(progress).toEqual([...progress].sort((a, b) => a - b));
-    expect(progress.length).toBeGreaterThan(4);
-  });
-
-  test('is chosen when its certificate says so, and says why', async () => {
-    const opened = await openIndex(directory);
-    expect(opened).toMatchObject({ engine: 'hnsw' });
-    expect(opened.reason).toMatch(/recall@10 of the index is (1|0\.9\d*)/);
-    await opened.close();
+    expect(progress.length).toBeGreaterThan(1);
   });
 
   test('gives exact scores of rows that were written, best first at both ends', async () => {
-    const opened = await openIndex(directory, { engine: 'hnsw' });
+    const opened = await openIndex(directory, { engine });
+    expect(opened.engine).toBe(engine);
     const found = await opened.index.search(queries, { k: 10 });
     const exact = await new ExactIndex(opened.store).search(queries, { k: opened.store.rowsWritten });
     let hits = 0;
@@ -72,12 +70,13 @@ describe('an index', () => {
       }
     });
     expect(hits / (queries.length * 20)).toBeGreaterThan(0.95);
+    expect(certificate?.recall).toBeGreaterThan(0.95);
     await opened.close();
     await expect(opened.index.search(queries, { k: 1 })).rejects.toThrow(errors.ClosedError);
   });
 
-  test('answers exactly what its graph cannot', async () => {
-    const opened = await openIndex(directory, { engine: 'hnsw' });
+  test('answers exactly what it cannot itself', async () => {
+    const opened = await openIndex(directory, { engine });
     const exact = new ExactIndex(opened.store);
     for (const options of [
       { k: 3, unitNorm: true },
@@ -87,51 +86,102 @@ describe('an index', () => {
       expect(await opened.index.search(queries, options)).toEqual(await exact.search(queries, options));
     }
     const zero = [new Float32Array(WIDTH)];
-    expect(await opened.index.search(zero, { k: 3 })).toEqual(await exact.search(zero, { k: 3 }));
+    const [found] = await opened.index.search(zero, { k: 3 });
+    expect(found?.highest.map(({ score }) => score)).toEqual([0, 0, 0]);
     await expect(opened.index.search(queries, { k: ROWS })).rejects.toThrow(errors.KTooLargeError);
     await opened.close();
   });
 
-  test('is not used below the threshold', async () => {
-    const opened = await openIndex(directory, { threshold: 1.01 });
-    expect(opened).toMatchObject({ engine: 'exact' });
-    expect(opened.reason).toMatch(/short of 1.01/);
-    await opened.close();
-  });
-
-  test('is not used when a bit of its graph changed', async () => {
-    const bytes = fs.readFileSync(graph);
+  test('is not opened when a bit of its file changed, or it is cut short', async () => {
+    const file = path.join(directory, 'index', engine === 'hnsw' ? 'hnsw.bin' : 'projected.bin');
+    const bytes = fs.readFileSync(file);
     const offset = bytes.length - 100;
     bytes.writeUInt8(bytes.readUInt8(offset) ^ 1, offset);
-    fs.writeFileSync(graph, bytes);
-    await expect(openIndex(directory, { engine: 'hnsw' })).rejects.toThrow(errors.IndexMismatchError);
-    const opened = await openIndex(directory);
-    expect(opened).toMatchObject({ engine: 'exact' });
-    expect(opened.reason).toMatch(/sha256/);
-    await opened.close();
+    fs.writeFileSync(file, bytes);
+    await expect(openIndex(directory, { engine })).rejects.toThrow(/sha256/);
     bytes.writeUInt8(bytes.readUInt8(offset) ^ 1, offset);
-    fs.writeFileSync(graph, bytes.subarray(1));
-    expect((await openIndex(directory)).reason).toMatch(/expected bytes/);
-    fs.writeFileSync(graph, bytes);
+    fs.writeFileSync(file, bytes.subarray(1));
+    await expect(openIndex(directory, { engine })).rejects.toThrow(/expected bytes/);
+    fs.writeFileSync(file, bytes);
   });
 
   test('is refused by a store with other gradients', async () => {
-    const other = `${directory}_other`;
+    const other = `${directory}_other_${engine}`;
     await writeHeavyTailed(other);
     fs.cpSync(path.join(directory, 'index'), path.join(other, 'index'), { recursive: true });
     const store = GradientStoreReader.open(other);
-    expect(() => readIndexRecord(store)).toThrow(errors.IndexMismatchError);
+    const read = engine === 'hnsw' ? readIndexRecord : readProjectedRecord;
+    expect(() => read(store)).toThrow(errors.IndexMismatchError);
     store.close();
     expect(await openIndex(other)).toMatchObject({ engine: 'exact' });
   });
 });
 
+describe('left to choose', () => {
+  beforeAll(async () => {
+    await buildIndex(directory);
+  });
+
+  test('the projected index serves when its certificate says so, and says why', async () => {
+    const opened = await openIndex(directory);
+    expect(opened).toMatchObject({ engine: 'projected' });
+    expect(opened.reason).toMatch(/recall@10 of the index is (1|0\.9\d*)/);
+    await opened.close();
+  });
+
+  test('exact search serves where the recall asked for is not certain', async () => {
+    const opened = await openIndex(directory, { recall: 0.999 });
+    expect(opened).toMatchObject({ engine: 'exact' });
+    expect(opened.reason).toMatch(/short of 0.999/);
+    await opened.close();
+  });
+
+  test('enough queries are measured for the recall asked for to be certain', async () => {
+    const { certificate } = await buildIndex(directory, { recall: 0.99 });
+    expect(certificate?.lowerBound).toBeGreaterThan(0.99);
+    expect(await openIndex(directory, { recall: 0.99 })).toMatchObject({ engine: 'projected' });
+  });
+
+  test('a damaged index means exact search, with the reason', async () => {
+    const file = path.join(directory, 'index', 'projected.bin');
+    const bytes = fs.readFileSync(file);
+    bytes.writeUInt8(bytes.readUInt8(100) ^ 1, 100);
+    fs.writeFileSync(file, bytes);
+    const opened = await openIndex(directory);
+    expect(opened).toMatchObject({ engine: 'exact' });
+    expect(opened.reason).toMatch(/sha256/);
+    await opened.close();
+  });
+});
+
+test('a projection keeps few numbers where rows have few directions', async () => {
+  const [rows, width, directions] = [5000, 200, 5];
+  const basis = Array.from({ length: directions }, () => Float32Array.from({ length: width }, normal));
+  const target = `${directory}_few`;
+  const layout = { rows, dtype: 'float16', columns: [{ layer: 'a', width }] } as const;
+  const made = Array.from({ length: rows }, () => {
+    const row = new Float32Array(width);
+    for (const direction of basis) {
+      const part = normal();
+      direction.forEach((value, i) => (row[i] = (row[i] ?? 0) + part * value));
+    }
+    return row;
+  });
+  await writeStore(target, layout, made);
+  const built = await buildIndex(target, { recall: 0.99 });
+  expect(built).toMatchObject({ dimension: 8, candidates: 4 });
+  expect(built.certificate?.recall).toBe(1);
+});
+
 test('an index over unit rows answers unitNorm searches', async () => {
   const target = `${directory}_unit`;
   await writeHeavyTailed(target);
-  const record = await buildIndex(target, { settings: { unitNorm: true }, certificate: { queries: 50 } });
+  const record = await buildIndex(target, {
+    projection: { unitNorm: true },
+    certificate: { queries: 50 },
+  });
   expect(record.certificate?.recall).toBeGreaterThan(0.9);
-  const opened = await openIndex(target, { engine: 'hnsw' });
+  const opened = await openIndex(target, { engine: 'projected' });
   const [found] = await opened.index.search(queries, { k: 1, unitNorm: true });
   const [exact] = await new ExactIndex(opened.store).search(queries, { k: 1, unitNorm: true });
   expect(found?.highest).toEqual(exact?.highest);
