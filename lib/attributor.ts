@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 import type { Batch } from './compiled-model';
-import { EmptyQueryError } from './errors';
+import { EmptyQueryError, InvalidOptionError } from './errors';
 import { attributed, meanRow, nearest, type Aggregate } from './query/aggregate';
 import type { OnDamage } from './query/damage';
 import { epochScores } from './query/epoch-scores';
@@ -203,6 +203,11 @@ export class Attributor {
     return this.preconditioning.toStoreRows(await this.gradients.rows(model, query));
   }
 
+  /** Rows of another run made as this one, which are not preconditioned, as the store's rows are. */
+  toStoreRows(rows: Float32Array[]): Float32Array[] {
+    return this.preconditioning.toStoreRows(rows);
+  }
+
   /**
    * Unlearns examples one at a time, by one gradient-ascent step on each, and compares what the query's loss rises by
    * with what exact gradients predict and with the scores of the run's rows. Weights are put back to the bit.
@@ -215,6 +220,12 @@ export class Attributor {
     query: Batch | (() => tf.Scalar),
     options: VerifyOptions,
   ): Promise<Verification> {
+    if (this.preconditioned === 'rows')
+      throw new InvalidOptionError(
+        'store',
+        this.store,
+        'one whose rows are not preconditioned, as a step is not',
+      );
     this.gradients ??= this.makeGradients();
     return this.gradients.verify(model, query, options, this.opened.store);
   }

@@ -23,7 +23,8 @@ export async function bakeStore(
   const { preconditioner, record } = readPreconditioner(store);
   settleDirectory(directory);
   const successor = successorOf(directory);
-  const writer = GradientStoreWriter.create(successor, store.layout, { overwrite: true });
+  const given = { overwrite: true, offsets: store.tokens };
+  const writer = GradientStoreWriter.create(successor, store.layout, given);
   try {
     for (const { first, count, rows } of store.blocks()) {
       const examples = Int32Array.from({ length: count }, (_, i) => first + i);

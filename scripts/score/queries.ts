@@ -18,9 +18,10 @@ export async function readQueries(session: QuerySession, from: string): Promise<
     const [left, right] = [describe(store.columns), describe(session.attributor.columns)];
     if (left !== right)
       throw new LayoutMismatchError(from, session.attributor.run.path, 'columns', left, right);
-    return Array.from({ length: store.rows }, (_, row) => row).flatMap((row) =>
+    const rows = Array.from({ length: store.rows }, (_, row) => row).flatMap((row) =>
       store.isWritten(row) ? store.row(row) : [],
     );
+    return session.attributor.toStoreRows(rows);
   } finally {
     store.close();
   }

@@ -7,6 +7,7 @@ import { preconditionerPaths, readPreconditioner } from '../../lib/preconditione
 import { QueryPreconditioning } from '../../lib/preconditioners/query-preconditioning';
 import type { RowDtype } from '../../lib/store/format';
 import { GradientStoreReader } from '../../lib/store/reader';
+import { TokenOffsets } from '../../lib/store/token-offsets';
 import { SafetensorsFile } from '../../lib/store/safetensors';
 import { GradientStoreWriter } from '../../lib/store/writer';
 import { writeStore } from '../store/support';
@@ -171,6 +172,25 @@ describe.each([
     baked.close();
     store.close();
   });
+});
+
+it('keeps which rows are of which example where each token has one', async () => {
+  const directory = path.join(root, `store-${stores++}`);
+  const offsets = TokenOffsets.of([3, 2]);
+  const layout = { rows: 5, examples: 2, dtype: 'float32', columns } as const;
+  const writer = GradientStoreWriter.create(directory, layout, { offsets });
+  sampleRows(1, 5, WIDTH).forEach((row, i) => {
+    writer.write(Int32Array.of(i), row);
+  });
+  await writer.close();
+  const store = GradientStoreReader.open(directory);
+  await fitPreconditioner(store);
+  await bakeStore(store, `${directory}.preconditioned`);
+  const baked = GradientStoreReader.open(`${directory}.preconditioned`);
+  expect(baked.tokens).toEqual(store.tokens);
+  expect(await baked.verify()).toContain('offsets.npy');
+  baked.close();
+  store.close();
 });
 
 it('replaces what was baked before, with its preconditioner', async () => {

@@ -71,6 +71,11 @@ it('fits, bakes, and answers the same whether queries or rows are preconditioned
     'rows',
   ]);
 
+  // Rows of the epoch's own store ask as they do there, once they are as the baked ones; a plain step cannot verify these.
+  expect(relativeError(byRows.toStoreRows([plain.row(7)])[0] ?? [], byRows.row(7))).toBeLessThan(ROUNDING);
+  expect(() => byRows.verify(model, query, { examples: query, ids: [0, 1] })).toThrow(
+    /`store` is epoch_1.preconditioned/,
+  );
   // A training example's own row asks as its gradient does.
   const [first] = await byQuery.search([byQuery.row(7)], all);
   const [second] = await byRows.search([byRows.row(7)], all);
