@@ -1,5 +1,6 @@
 /** What a benchmark compares: ways of training the same model on the same batches. */
-import type { RunOptions } from '../../callbacks';
+import * as tf from '@tensorflow/tfjs';
+import type { Normalizer, RunOptions } from '../../callbacks';
 import { sparseCrossEntropy, type CrossEntropy } from '../../lib/losses';
 import { composedCrossEntropy } from './causal-lm';
 
@@ -19,6 +20,15 @@ export const BASELINE = 'host-fixes';
 const fast = { crossEntropy: sparseCrossEntropy, hostFixes: true };
 const collect = { projectionDim: 16, trackOrder: true, index: false };
 
+/** Adafactor's means, all one: what dividing by them costs does not depend on what they are. */
+const ones: Normalizer = {
+  name: 'adafactor',
+  factoredMoments: ({ gradientShape: [outputs, inputs] }) => ({
+    rows: tf.ones<tf.Rank.R1>([outputs]),
+    columns: tf.ones<tf.Rank.R1>([inputs]),
+  }),
+};
+
 export const VARIANTS: readonly Variant[] = [
   { name: 'untouched', description: 'tfjs as it is', crossEntropy: composedCrossEntropy, hostFixes: false },
   { name: BASELINE, description: 'applyHostFixes() and sparseCrossEntropy', ...fast },
@@ -29,8 +39,14 @@ export const VARIANTS: readonly Variant[] = [
     collect,
   },
   {
+    name: 'collect-adafactor',
+    description: 'the same divided by factored moments',
+    ...fast,
+    collect: { ...collect, normalizer: ones },
+  },
+  {
     name: 'collect-adam',
-    description: 'the same with useOptimizerState',
+    description: 'divided by the optimizer’s moments, with useOptimizerState',
     ...fast,
     collect: { ...collect, useOptimizerState: true },
   },
