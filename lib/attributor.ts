@@ -161,7 +161,7 @@ export class Attributor {
   /**
    * Writes the scores of every row of the store, or of other data, for every query (`rows`, each [width]) or for all of
    * them as one: exactly, a block at a time, and after a kill from where it was.
-   * @throws EmptyQueryError, RowShapeError, UnknownColumnError, ScoresExistError, ScoresMismatchError,
+   * @throws EmptyQueryError, RowShapeError, UnknownColumnError, OutputExistsError, ScoresMismatchError,
    *   NonFiniteValueError, DiskWriteError
    */
   async score(rows: readonly Float32Array[], options: ScoreOptions): Promise<ScoreSummary> {

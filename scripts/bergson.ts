@@ -31,6 +31,18 @@ const COMMANDS: Readonly<Record<string, (cli: Argv) => Argv>> = {
       require('./commands/precondition') as typeof import('./commands/precondition');
     return cli.command(preconditionCommand);
   },
+  info(cli) {
+    const { infoCommand } = require('./commands/info') as typeof import('./commands/info');
+    return cli.command(infoCommand);
+  },
+  export(cli) {
+    const { exportCommand } = require('./commands/export') as typeof import('./commands/export');
+    return cli.command(exportCommand);
+  },
+  import(cli) {
+    const { importCommand } = require('./commands/import') as typeof import('./commands/import');
+    return cli.command(importCommand);
+  },
   setup(cli) {
     const { setupCommand } = require('./commands/setup') as typeof import('./commands/setup');
     return cli.command(setupCommand);

@@ -7,6 +7,7 @@ export * from './models';
 export * from './influence';
 export * from './preconditioner';
 export * from './normalizer';
+export * from './export';
 export * from './run';
 export * from './scores';
 export * from './search';

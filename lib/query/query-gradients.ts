@@ -4,6 +4,7 @@ import { batchLoss, type Batch } from '../compiled-model';
 import {
   AttentionHeadsError,
   EmptyQueryError,
+  ImportedRunError,
   ModelMismatchError,
   NoGradientError,
   UnknownLayerError,
@@ -115,7 +116,8 @@ export class QueryGradients {
 
   /** A collector over `model` as the run's, if the model has the run's layers. */
   private collect(model: tf.LayersModel): GradientCollector {
-    const { layers, projection, includeBias, attention } = this.run.manifest;
+    const { layers, projection, includeBias, attention, imported } = this.run.manifest;
+    if (imported !== undefined) throw new ImportedRunError(this.run.path, imported);
     const expected = layers.map(describeLayer);
     const collector = matchLayers(
       expected,

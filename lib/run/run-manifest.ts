@@ -85,6 +85,8 @@ export interface RunDescription {
   readonly losses: readonly (string | null)[];
   /** How a frozen model was gone through; null for a run of training. */
   readonly frozen: FrozenPass | null;
+  /** The directory of the Bergson index that it was imported from, absolute; only there in such a run. */
+  readonly imported?: string;
 }
 
 export interface RunManifest extends RunDescription {

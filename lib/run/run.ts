@@ -26,7 +26,7 @@ export class Run {
       manifest = readRunManifest(path);
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
-      const reason = fs.existsSync(path) ? 'it holds no run.msgpack' : 'it does not exist';
+      const reason = reasonWhyNot(path);
       throw new RunNotFoundError(path, reason, { cause });
     }
     const { stores, preconditioned } = findStores(path);
@@ -35,7 +35,9 @@ export class Run {
 
   /** One sentence: whether the run was finished, and what it holds. */
   describe(): string {
-    const { state, epochs, examples, frozen } = this.manifest;
+    const { state, epochs, examples, frozen, imported } = this.manifest;
+    if (imported !== undefined)
+      return `an index of Bergson's, imported from ${imported}, over ${examples ?? 0} examples`;
     if (frozen !== null) return describeFrozen(this.manifest);
     const held = `${epochs.length} finished epoch${epochs.length === 1 ? '' : 's'} over ${examples ?? 'an unknown number of'} examples`;
     if (state === 'complete') return `a complete run of ${held}`;
@@ -61,6 +63,11 @@ export class Run {
     return order;
   }
 
+  /** Whether the run was told anything of its examples. */
+  get hasRecords(): boolean {
+    return fs.existsSync(runPaths.examples(this.path));
+  }
+
   /** What the run was told of these examples, by id; without any that it was told nothing of. */
   exampleRecords(examples: Iterable<number>): Map<number, ExampleRecord> {
     const file = runPaths.examples(this.path);
@@ -68,6 +75,14 @@ export class Run {
     this.records ??= ExampleRecords.open(file);
     return this.records.read(examples);
   }
+}
+
+function reasonWhyNot(path: string): string {
+  if (!fs.existsSync(path)) return 'it does not exist';
+  const foreign = fs.existsSync(`${path}/gradients.bin`) && fs.existsSync(`${path}/info.json`);
+  return foreign
+    ? 'it is a gradient store or an index of Bergson’s, of which `bergson import` makes one'
+    : 'it holds no run.msgpack';
 }
 
 function describeFrozen({ state, examples, failed }: RunManifest): string {

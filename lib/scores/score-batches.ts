@@ -29,7 +29,7 @@ export interface ScoreBatchesOptions extends Omit<GradientCollectorOptions, 'los
  * query's loss. Killed, the same call goes on.
  *
  * @returns How many examples were scored.
- * @throws EmptyQueryError, RowShapeError, ScoresExistError, ScoresMismatchError, NonFiniteValueError, DiskWriteError
+ * @throws EmptyQueryError, RowShapeError, OutputExistsError, ScoresMismatchError, NonFiniteValueError, DiskWriteError
  * @example
  * await scoreBatches(model, batches, queries, { path: 'scores', exampleCount: 1e6, projectionDim: 16 });
  */

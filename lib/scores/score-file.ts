@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { CorruptStoreError, ScoresExistError, ScoresMismatchError } from '../errors';
+import { CorruptStoreError, OutputExistsError, ScoresMismatchError } from '../errors';
 import { guardWrite, readFully, syncDirectory, writeFileAtomic, writeFully } from '../store/disk';
 import { STORE_FILES } from '../store/format';
 import { isMap, readRecord, writeRecord } from '../store/record-file';
@@ -51,10 +51,10 @@ export class ScoreFile {
 
   /**
    * Begins the scores that are to be at `file`, or goes on with those that a killed process began.
-   * @throws ScoresExistError, ScoresMismatchError, CorruptStoreError, DiskWriteError
+   * @throws OutputExistsError, ScoresMismatchError, CorruptStoreError, DiskWriteError
    */
   static begin(file: string, layout: ScoreLayout): ScoreFile {
-    if (fs.existsSync(file)) throw new ScoresExistError(file);
+    if (fs.existsSync(file)) throw new OutputExistsError(file);
     const part = partOf(file);
     const at = (name: string) => path.join(part, name);
     const bytes = layout.rows * layout.queries * CELL_BYTES;

@@ -76,7 +76,7 @@ function diagnoseStore(name: string, directory: string): StoreDiagnosis {
   }
 }
 
-function diagnoseIndex(store: GradientStoreReader): IndexDiagnosis | null {
+export function diagnoseIndex(store: GradientStoreReader): IndexDiagnosis | null {
   try {
     const record = readProjectedRecord(store);
     if (record === undefined) return null;

@@ -27,7 +27,11 @@ export function describeRun(run: RunDiagnosis, description: string): string {
 
 const NAME_WIDTH = 12;
 
-function facts(run: RunDiagnosis): [name: string, detail: string][] {
+/** What is known without looking into stores. */
+type RunFacts = Omit<RunDiagnosis, 'coverage' | 'stores' | 'trust'>;
+
+/** What a run was made with. */
+export function facts(run: RunFacts): [name: string, detail: string][] {
   const { versions, projection, includeBias, accumulate } = run;
   const seeded = projection.projectionType === 'bergson' ? '' : `, seed ${projection.seed}`;
   const projected =
@@ -50,7 +54,11 @@ function facts(run: RunDiagnosis): [name: string, detail: string][] {
   ];
 }
 
-function describeNormalizer({ normalizer, optimizer, scaledByLearningRate }: RunDiagnosis): string {
+function describeNormalizer({
+  normalizer,
+  optimizer,
+  scaledByLearningRate,
+}: Pick<RunDiagnosis, 'normalizer' | 'optimizer' | 'scaledByLearningRate'>): string {
   const divided =
     normalizer === 'none'
       ? 'not normalized'
@@ -60,7 +68,7 @@ function describeNormalizer({ normalizer, optimizer, scaledByLearningRate }: Run
   return scaledByLearningRate ? `${divided}, multiplied by the step’s learning rate` : divided;
 }
 
-function factsOfTraining(run: RunDiagnosis): [name: string, detail: string][] {
+function factsOfTraining(run: RunFacts): [name: string, detail: string][] {
   const { optimizer, losses, order } = run;
   const torn = order?.tornBytes ? `; the last is cut off, ${order.tornBytes} bytes` : '';
   return [
@@ -88,7 +96,7 @@ function describeBiases(includeBias: RunDiagnosis['includeBias']): string {
   return `biases of ${includeBias.join(', ')} included`;
 }
 
-function describeEpochs({ epochs }: RunDiagnosis): string {
+function describeEpochs({ epochs }: Pick<RunDiagnosis, 'epochs'>): string {
   const [first, last] = [epochs[0], epochs.at(-1)];
   if (first === undefined || last === undefined) return 'none is finished';
   const steps = epochs.reduce((sum, epoch) => sum + epoch.steps, 0);
@@ -108,7 +116,7 @@ function describeRows({ rows, rowsWritten }: StoreDiagnosis): string {
   return rows === rowsWritten ? `${rows}` : `${rowsWritten} of ${rows}`;
 }
 
-function describeIndex(index: IndexDiagnosis | null): string {
+export function describeIndex(index: IndexDiagnosis | null): string {
   if (index === null) return 'none: searched exactly';
   if (index.problem !== null) return colors.red(`unusable: ${index.problem}`);
   if (index.recall === null) return 'its recall was never measured: searched exactly';

@@ -1,13 +1,16 @@
 /** Loads the model that a run saved, ready to compute its loss. */
 import fs from 'node:fs';
+import { ImportedRunError } from '../../lib/errors';
 import { loadModel } from '../../lib/run/model-files';
 import type { Run } from '../../lib/run/run';
 import { runPaths } from '../../lib/run/run-paths';
 import { SavedModelError } from './errors';
 import type { CompiledModel } from './tensors';
 
-/** The model at the end of `run`, compiled with its losses. Needs a backend. @throws SavedModelError */
+/** The model at the end of `run`, compiled with its losses. Needs a backend. @throws SavedModelError, ImportedRunError */
 export async function loadSavedModel(run: Run): Promise<CompiledModel> {
+  const { imported } = run.manifest;
+  if (imported !== undefined) throw new ImportedRunError(run.path, imported);
   const directory = runPaths.model(run.path);
   if (!fs.existsSync(directory)) {
     throw new SavedModelError(run.path, 'none was saved, because training did not finish');

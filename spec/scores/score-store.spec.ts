@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { ScoresExistError, ScoresMismatchError } from '../../callbacks';
+import { OutputExistsError, ScoresMismatchError } from '../../callbacks';
 import { openParquet } from '../../lib/datasets/parquet';
 import { scoreStore, type ScoreOptions } from '../../lib/scores/score-store';
 import { columnRanges, ExactIndex } from '../../lib/search/exact';
@@ -151,7 +151,7 @@ describe('a call that was interrupted', () => {
     await expect(score(store, { path: out, unitNorm: true })).rejects.toThrow(ScoresMismatchError);
     await expect(score(store, { path: out }, queries.slice(1))).rejects.toThrow(ScoresMismatchError);
     expect(await score(store, { path: out })).toMatchObject({ scored: ROWS });
-    await expect(score(store, { path: out })).rejects.toThrow(ScoresExistError);
+    await expect(score(store, { path: out })).rejects.toThrow(OutputExistsError);
     store.close();
   });
 });
