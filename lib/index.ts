@@ -94,5 +94,6 @@ export { scoreBatches, type ScoreBatchesOptions } from './scores/score-batches';
 export type { ScoreFormat } from './scores/score-formats';
 export type { RowBatch } from './scores/score-rows';
 export type { ScoredData, ScoreOptions, ScoreSummary } from './scores/score-store';
+export { SeveralStores, type StoreNeighbor, type StoreNeighbors } from './search/several-stores';
 export { GradientStoreReader } from './store/reader';
 export { TrainingOrderReader, type Sighting } from './store/training-order';

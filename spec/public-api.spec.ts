@@ -73,6 +73,7 @@ it('exports these names and no others', () => {
      "RunNotFoundError",
      "ScoresMismatchError",
      "SearchThreadError",
+     "SeveralStores",
      "SingularAutocorrelationError",
      "StoreExistsError",
      "TokenGradientError",
