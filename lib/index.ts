@@ -5,6 +5,12 @@ export { resolveConfig, type BuildConfig } from './build/build-config';
 export { buildRun, type BuiltRun, type ShowProgress, type StageProgress } from './build/build-run';
 export { languageBatches, type LanguageBatchOptions } from './build/language-batches';
 export { planBuild, type BuildPlan } from './build/plan';
+export {
+  resolveTrackstar,
+  runTrackstar,
+  type TrackstarConfig,
+  type TrackstarOutcome,
+} from './build/trackstar';
 export type { AttributedLayer, AttributedPart, IncludeBias } from './capture/attributed-layers';
 export type { Coverage, LayerCoverage } from './capture/coverage';
 export type { Batch } from './compiled-model';

@@ -10,6 +10,10 @@ const COMMANDS: Readonly<Record<string, (cli: Argv) => Argv>> = {
     const { buildCommand } = require('./commands/build') as typeof import('./commands/build');
     return cli.command(buildCommand);
   },
+  trackstar(cli) {
+    const { trackstarCommand } = require('./commands/trackstar') as typeof import('./commands/trackstar');
+    return cli.command(trackstarCommand);
+  },
   query(cli) {
     const { queryCommand } = require('./query') as typeof import('./query');
     return cli.command(queryCommand);

@@ -116,6 +116,8 @@ it('exports these names and no others', () => {
      "prepareForGradientCollection",
      "registerLayerGradient",
      "resolveConfig",
+     "resolveTrackstar",
+     "runTrackstar",
      "saveNormalizer",
      "scoreBatches",
      "selfInfluence",

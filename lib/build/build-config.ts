@@ -35,6 +35,8 @@ export interface BuildConfig extends ProjectionOptions {
   readonly normalizer: 'adafactor' | 'adam' | 'none';
   /** Examples that the normalizer is fitted on, at most. */
   readonly normalizerSample: number;
+  /** A run whose normalizer is taken, so that rows can be compared with its; null to fit one. */
+  readonly normalizerRun: string | null;
   readonly includeBias: boolean;
   /** Patterns of the layers to attribute; null for the linear maps of the base model. */
   readonly modules: readonly string[] | null;
@@ -67,6 +69,7 @@ const FIELDS: { readonly [Field in keyof BuildConfig]: FieldKind } = {
   projectionDim: { kind: 'dimension', default: 16 },
   projectionType: { kind: ['rademacher', 'normal'], default: 'rademacher' },
   seed: { kind: 'seed', default: 0 },
+  normalizerRun: { kind: 'path', default: null },
   includeBias: { kind: 'boolean', default: false },
   modules: { kind: 'list', default: null },
   heads: { kind: 'heads', default: null },
@@ -80,7 +83,8 @@ interface FieldKind {
   readonly default?: string | number | boolean | null;
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
+/** Whether YAML gave a map. */
+export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0;
 

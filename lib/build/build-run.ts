@@ -2,10 +2,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { DatasetCounts } from '../datasets/counts';
+import { InvalidConfigError } from '../errors';
 import { fitNormalizer } from '../normalizers/fit';
-import { openNormalizer } from '../normalizers/stored';
+import { openNormalizer, type StoredNormalizer } from '../normalizers/stored';
 import { collectGradients, type CollectedRun } from '../run/collect-gradients';
 import type { LossBatch } from '../run/loss-batch';
+import { Run } from '../run/run';
 import { RUN_MANIFEST } from '../run/run-manifest';
 import { runPaths } from '../run/run-paths';
 import { keepConfig, type BuildConfig } from './build-config';
@@ -125,6 +127,7 @@ async function normalizerFor(source: BuildSource, survey: Survey, show: ShowProg
   if (config.normalizer === 'none') return null;
   const file = runPaths.normalizer(config.run);
   if (fs.existsSync(file)) return openNormalizer(file);
+  if (config.normalizerRun !== null) return normalizerOf(config.normalizerRun, config.normalizer);
   const sample = sampleIds(survey, config.normalizerSample);
   const progress = show('fitting the normalizer', sample.size);
   try {
@@ -134,6 +137,13 @@ async function normalizerFor(source: BuildSource, survey: Survey, show: ShowProg
   } finally {
     progress.stop();
   }
+}
+
+/** The normalizer of another run. @throws InvalidConfigError if it is not of the kind asked for */
+function normalizerOf(run: string, kind: string): StoredNormalizer {
+  const { normalizer } = Run.open(run).manifest;
+  if (normalizer !== kind) throw new InvalidConfigError(run, 'normalizer', normalizer, kind);
+  return openNormalizer(runPaths.normalizer(run));
 }
 
 /** Fits on the examples of these ids; tells how many are done. */

@@ -45,6 +45,7 @@ export function withBuildOptions(yargs: Argv): Argv<BuildArguments> {
         'By what gradients are divided, fitted first; default: adafactor',
       ),
     )
+    .option('normalizer-run', text('A run to take the normalizer from, so that rows compare with its'))
     .option('normalizer-sample', count('Examples to fit it on, at most; default: 512'))
     .option('projection-dim', {
       ...text('Larger sides of a layer’s gradient are projected to this; or `exact`; default: 16'),
