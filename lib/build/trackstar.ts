@@ -10,11 +10,10 @@ import { InvalidConfigError } from '../errors';
 import { bakeStore } from '../preconditioners/bake';
 import { fitPreconditioner } from '../preconditioners/fit';
 import { DEFAULT_DAMPING } from '../preconditioners/preconditioner';
-import { readPreconditioner } from '../preconditioners/preconditioner-files';
 import { Run } from '../run/run';
 import { preconditionedStore, runPaths, STATIC } from '../run/run-paths';
 import type { ScoreSummary } from '../scores/score-store';
-import { buildIndexIfPossible } from '../search/open-index';
+import { buildIndex } from '../search/open-index';
 import { writeFileAtomic } from '../store/disk';
 import { GradientStoreReader } from '../store/reader';
 import { isObject, readConfig, resolveConfig, type BuildConfig } from './build-config';
@@ -128,8 +127,10 @@ async function preconditionRows(
 async function showIndexing(directory: string, run: Run, show: ShowProgress): Promise<void> {
   const progress = show('indexing', run.manifest.examples ?? 0);
   try {
-    await buildIndexIfPossible(directory, (rows) => {
-      progress.update(rows);
+    await buildIndex(directory, {
+      onProgress: (rows) => {
+        progress.update(rows);
+      },
     });
   } finally {
     progress.stop();
@@ -143,7 +144,7 @@ async function score(run: string, store: string, queries: Run, show: ShowProgres
   const attributor = await Attributor.open(run, { store, engine: 'exact' });
   const progress = show('scoring', attributor.rows);
   try {
-    return await attributor.score(queryRows(runPaths.store(run, store), queries), {
+    return await attributor.score(queryRows(attributor, queries), {
       path: file,
       format: 'parquet',
       unitNorm: true,
@@ -157,21 +158,13 @@ async function score(run: string, store: string, queries: Run, show: ShowProgres
   }
 }
 
-/** The rows of queries, preconditioned as those of the store in `directory` are, at unit norm: after that, never before. */
-function queryRows(directory: string, queries: Run): Float32Array[] {
-  const baked = GradientStoreReader.open(directory);
+/** The rows of queries, preconditioned as the store's are, at unit norm: after that, never before. */
+function queryRows(attributor: Attributor, queries: Run): Float32Array[] {
   const rows = GradientStoreReader.open(queries.storeDirectory());
   try {
-    const { preconditioner } = readPreconditioner(baked);
     const ids = Array.from({ length: rows.rows }, (_, id) => id).filter((id) => rows.isWritten(id));
-    const mapped = preconditioner.apply(
-      ids.map((id) => rows.row(id)),
-      'inverse-root',
-    );
-    preconditioner.dispose();
-    return mapped.map(toUnitNorm);
+    return attributor.toStoreRows(ids.map((id) => rows.row(id))).map(toUnitNorm);
   } finally {
-    baked.close();
     rows.close();
   }
 }
