@@ -33,9 +33,35 @@ export class CheckpointError extends BergsonError {
     readonly tensor: string,
     readonly expected: string,
     readonly found: string,
+    options?: { cause?: unknown },
   ) {
     super(
       `${file}: \`${tensor}\` must be ${expected}, found ${found}; use the files that belong to config.json`,
+      options,
+    );
+  }
+}
+
+/** Thrown when a weight is too large for the dtype that it is to be written in. */
+export class WeightOverflowError extends BergsonError {
+  constructor(
+    readonly file: string,
+    readonly tensor: string,
+    readonly dtype: string,
+    readonly value: number,
+  ) {
+    super(
+      `${file}: a weight of \`${tensor}\` is ${value}, beyond ${dtype}; nothing is written: save as float32`,
+    );
+  }
+}
+
+/** Thrown when the gradient of an operation, which is a formula of its own, is itself to be differentiated. */
+export class SecondDerivativeError extends BergsonError {
+  constructor(readonly operation: string) {
+    super(
+      `the gradient of ${operation} was to be differentiated, and it can be differentiated once only; ` +
+        'take differences of first derivatives instead',
     );
   }
 }

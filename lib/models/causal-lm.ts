@@ -4,15 +4,15 @@ import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { findWeightedLayers } from '../capture/trained-layers';
 import { ContextLengthError } from '../errors';
-import { guardWrite, writeFileAtomic } from '../store/disk';
+import { guardWrite } from '../store/disk';
 import type { Architecture } from './architecture';
 import { findArchitecture } from './architectures';
 import { Checkpoint } from './checkpoint';
 import { ExampleLoss, nextTokenLosses, type LossReduction } from './layers/example-loss';
 import { Linear } from './layers/linear';
-import { addAdapter } from './lora';
+import { addAdapter, saveAdapter } from './lora';
 import { ModelConfig } from './model-config';
-import { initializeWeights, readWeights, writeWeights, type WeightDtype } from './weights';
+import { initializeWeights, readWeights, storedWeights, writeWeights, type WeightDtype } from './weights';
 
 /**
  * A language model: ids int32 [N, S] to logits float32 [N, S, V]. The paths of its layers are Hugging Face's names relative
@@ -43,8 +43,9 @@ export interface CausalLM {
    */
   readonly forTraining: (optimizer: tf.Optimizer, reduction?: LossReduction) => tf.LayersModel;
   /**
-   * Writes `config.json` and `model.safetensors` into `directory`, as Hugging Face reads them. Default: float32, which keeps
-   * every bit. Not with an adapter on it. @throws CheckpointError if a weight is beyond float16; DiskWriteError
+   * Writes `config.json` and `model.safetensors` into `directory`, as Hugging Face reads them; of a model with an adapter the
+   * adapter alone, as PEFT reads it: `adapter_config.json` and `adapter_model.safetensors`. Default: float32, which keeps every
+   * bit. One tensor at a time is in memory. @throws WeightOverflowError if a weight is beyond `dtype`; DiskWriteError
    */
   readonly save: (directory: string, dtype?: WeightDtype) => void;
 }
@@ -64,13 +65,19 @@ export async function loadCausalLM(
   try {
     const lm = buildCausalLM(config, architecture);
     try {
-      readWeights(lm.model, architecture, checkpoint);
-      if (adapter !== undefined) await addAdapter(lm.model, architecture, adapter);
+      readWeights(storedWeights(lm.model, architecture), checkpoint, architecture.prefix);
+      if (adapter === undefined) return lm;
+      const added = await addAdapter(lm.model, architecture, adapter);
+      return Object.assign(lm, {
+        save(directory: string, dtype: WeightDtype = 'float32') {
+          createDirectory(directory);
+          saveAdapter(added, directory, dtype);
+        },
+      });
     } catch (error) {
       lm.model.dispose();
       throw error;
     }
-    return lm;
   } finally {
     checkpoint.close();
   }
@@ -124,10 +131,16 @@ function buildCausalLM(config: ModelConfig, architecture: Architecture): CausalL
     },
 
     save(directory, dtype = 'float32') {
-      guardWrite(directory, 0, () => fs.mkdirSync(directory, { recursive: true }));
-      writeWeights(model, architecture, directory, dtype);
-      const values = JSON.stringify({ ...config.values, dtype }, null, 2);
-      writeFileAtomic(path.join(directory, 'config.json'), [Buffer.from(`${values}\n`)]);
+      createDirectory(directory);
+      writeWeights(storedWeights(model, architecture), path.join(directory, 'model.safetensors'), dtype);
+      // Earlier files have the dtype in `torch_dtype`, and what reads them looks for it there.
+      config
+        .with({ [config.values.torch_dtype === undefined ? 'dtype' : 'torch_dtype']: dtype })
+        .write(directory);
     },
   };
+}
+
+function createDirectory(directory: string): void {
+  guardWrite(directory, 0, () => fs.mkdirSync(directory, { recursive: true }));
 }

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { CheckpointError } from '../errors';
+import { decodeBfloat16 } from '../store/bfloat16';
 import { decodeFloat16 } from '../store/float16';
 import { isMap } from '../store/record-file';
 import { SafetensorsFile, type SafetensorsTensor } from '../store/safetensors';
@@ -20,12 +21,12 @@ export class Checkpoint {
 
   /**
    * Opens `directory`'s `model.safetensors`, or the files that its index names.
-   * @throws CheckpointError if neither is there or a file is missing; InvalidSafetensorsError
+   * @throws CheckpointError if neither is there, or the index names a file or a tensor that is not; InvalidSafetensorsError
    */
   static open(directory: string): Checkpoint {
     const single = path.join(directory, SINGLE);
     const index = path.join(directory, INDEX);
-    if (fs.existsSync(single)) return Checkpoint.ofFiles([single], single);
+    if (fs.existsSync(single)) return Checkpoint.openFile(single);
     if (!fs.existsSync(index)) {
       throw new CheckpointError(
         directory,
@@ -34,39 +35,41 @@ export class Checkpoint {
         fs.readdirSync(directory).join(', '),
       );
     }
-    const { weight_map: map } = JSON.parse(fs.readFileSync(index, 'utf8')) as Record<string, unknown>;
-    if (!isMap(map)) throw new CheckpointError(index, 'weight_map', 'an object', typeof map);
-    const shards = [...new Set(Object.values(map).map(String))].map((shard) => path.join(directory, shard));
+    const shardOf = readIndex(index);
+    const shards = [...new Set(shardOf.values())];
     for (const shard of shards) {
-      if (!fs.existsSync(shard))
-        throw new CheckpointError(index, path.basename(shard), 'beside it', 'no such file');
+      if (!fs.existsSync(path.join(directory, shard)))
+        throw new CheckpointError(index, shard, 'beside it', 'no such file');
     }
-    return Checkpoint.ofFiles(shards, index);
+    const opened = openAll(shards.map((shard) => path.join(directory, shard)));
+    const files = new Map<string, SafetensorsFile>();
+    for (const [tensor, shard] of shardOf) {
+      const file = opened[shards.indexOf(shard)];
+      if (file?.entries.has(tensor)) {
+        files.set(tensor, file);
+        continue;
+      }
+      for (const each of opened) each.close();
+      throw new CheckpointError(
+        path.join(directory, shard),
+        tensor,
+        `there, as ${INDEX} says`,
+        'no such tensor',
+      );
+    }
+    return new Checkpoint(files, index);
   }
 
   /** Opens one file. @throws CheckpointError if it is not there; InvalidSafetensorsError */
   static openFile(file: string): Checkpoint {
     if (!fs.existsSync(file)) throw new CheckpointError(file, path.basename(file), 'there', 'no such file');
-    return Checkpoint.ofFiles([file], file);
+    const opened = SafetensorsFile.open(file);
+    return new Checkpoint(new Map([...opened.entries.keys()].map((tensor) => [tensor, opened])), file);
   }
 
   /** Of all tensors. */
   get names(): readonly string[] {
     return [...this.files.keys()];
-  }
-
-  private static ofFiles(paths: readonly string[], name: string): Checkpoint {
-    const opened: SafetensorsFile[] = [];
-    try {
-      for (const file of paths) opened.push(SafetensorsFile.open(file));
-    } catch (error) {
-      for (const file of opened) file.close();
-      throw error;
-    }
-    return new Checkpoint(
-      new Map(opened.flatMap((file) => [...file.entries.keys()].map((tensor) => [tensor, file] as const))),
-      name,
-    );
   }
 
   has(tensor: string): boolean {
@@ -99,6 +102,38 @@ export class Checkpoint {
   }
 }
 
+/** Which file, beside it, the index at `file` says each tensor is in. @throws CheckpointError */
+function readIndex(file: string): ReadonlyMap<string, string> {
+  const text = fs.readFileSync(file, 'utf8');
+  let index: unknown;
+  try {
+    index = JSON.parse(text);
+  } catch (cause) {
+    throw new CheckpointError(file, INDEX, 'JSON', `${text.length} characters that are not`, { cause });
+  }
+  const map = isMap(index) ? index.weight_map : undefined;
+  if (!isMap(map))
+    throw new CheckpointError(
+      file,
+      'weight_map',
+      'an object',
+      map === undefined ? 'none' : JSON.stringify(map),
+    );
+  return new Map(Object.entries(map).map(([tensor, shard]) => [tensor, String(shard)]));
+}
+
+/** All files, or none. @throws InvalidSafetensorsError */
+function openAll(paths: readonly string[]): SafetensorsFile[] {
+  const opened: SafetensorsFile[] = [];
+  try {
+    for (const file of paths) opened.push(SafetensorsFile.open(file));
+    return opened;
+  } catch (error) {
+    for (const file of opened) file.close();
+    throw error;
+  }
+}
+
 /** Null unless the values are floating-point numbers. */
 function asFloat32({ dtype, data }: SafetensorsTensor): Float32Array | null {
   if (dtype === 'F32') return data as Float32Array;
@@ -106,12 +141,6 @@ function asFloat32({ dtype, data }: SafetensorsTensor): Float32Array | null {
   if (dtype !== 'F16' && dtype !== 'BF16') return null;
   const bits = data as Uint16Array;
   const values = new Float32Array(bits.length);
-  if (dtype === 'F16') {
-    decodeFloat16(bits, values);
-  } else {
-    // A bfloat16 is the upper half of a float32.
-    const words = new Uint32Array(values.buffer);
-    for (let i = 0; i < bits.length; i++) words[i] = (bits[i] ?? 0) << 16;
-  }
+  (dtype === 'F16' ? decodeFloat16 : decodeBfloat16)(bits, values);
   return values;
 }

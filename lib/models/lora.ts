@@ -1,16 +1,25 @@
 /** Adapters in PEFT's format: `adapter_config.json` and `adapter_model.safetensors`. */
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import { findWeightedLayers } from '../capture/trained-layers';
 import { CheckpointError } from '../errors';
+import { localName } from '../layers/weight';
 import type { Architecture } from './architecture';
 import { Checkpoint } from './checkpoint';
 import { CompositeLayer } from './layers/composite-layer';
 import { Linear, type Lora } from './layers/linear';
 import { ModelConfig } from './model-config';
-import { readAdapterWeights } from './weights';
+import { readWeights, writeWeights, type StoredWeight, type WeightDtype } from './weights';
 
+const CONFIG = 'adapter_config.json';
+const WEIGHTS = 'adapter_model.safetensors';
 const SUFFIX = '.lora_A.weight';
+
+/** What is needed to write an adapter back. */
+export interface Adapter {
+  readonly config: ModelConfig;
+  readonly weights: readonly StoredWeight[];
+}
 
 /**
  * Puts the adapter in `directory` on the linear maps that it holds tensors for, and freezes all else of `model`.
@@ -20,10 +29,10 @@ export async function addAdapter(
   model: tf.LayersModel,
   architecture: Architecture,
   directory: string,
-): Promise<void> {
-  const config = await ModelConfig.read(directory, 'adapter_config.json');
+): Promise<Adapter> {
+  const config = await ModelConfig.read(directory, CONFIG);
   const lora = readLora(config);
-  const checkpoint = Checkpoint.openFile(path.join(directory, 'adapter_model.safetensors'));
+  const checkpoint = Checkpoint.openFile(path.join(directory, WEIGHTS));
   try {
     const outer = `base_model.model.${architecture.prefix}`;
     const adapted = checkpoint.names
@@ -36,10 +45,23 @@ export async function addAdapter(
       const own = adapted.filter((map) => map.startsWith(`${layer.name}.`));
       layer.adapt(Object.fromEntries(own.map((map) => [map.slice(layer.name.length + 1), lora])));
     }
-    readAdapterWeights(model, checkpoint, outer);
+    // PEFT's maps are torch's, of outputs by inputs, whatever those beside them are.
+    const weights = model.trainableWeights.map((weight) => ({
+      weight,
+      name: outer + localName(weight),
+      transposed: true,
+    }));
+    readWeights(weights, checkpoint, '');
+    return { config, weights };
   } finally {
     checkpoint.close();
   }
+}
+
+/** Writes an adapter into `directory`, which is there, with the values of its configuration as they were read. @throws WeightOverflowError, DiskWriteError */
+export function saveAdapter({ config, weights }: Adapter, directory: string, dtype: WeightDtype): void {
+  writeWeights(weights, path.join(directory, WEIGHTS), dtype);
+  config.write(directory, CONFIG);
 }
 
 /** @throws ModelConfigError */

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { ModelConfigError } from '../errors';
+import { writeFileAtomic } from '../store/disk';
 import { isMap } from '../store/record-file';
 
 export class ModelConfig {
@@ -22,6 +23,11 @@ export class ModelConfig {
     }
     if (!isMap(values)) throw new ModelConfigError(file, name, values, 'a JSON object');
     return new ModelConfig(file, values);
+  }
+
+  /** Writes the values as a file of that name in `directory`. @throws DiskWriteError */
+  write(directory: string, name = 'config.json'): void {
+    writeFileAtomic(path.join(directory, name), [Buffer.from(`${JSON.stringify(this.values, null, 2)}\n`)]);
   }
 
   /** A positive whole number. Without a default it must be there. @throws ModelConfigError */

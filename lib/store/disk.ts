@@ -3,6 +3,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { BergsonError, DiskWriteError } from '../errors';
 
+/** Bytes read or written by one call: Node refuses 2 GiB. */
+const LARGEST_PIECE = 2 ** 30;
+
 /** Runs `action`; a failure becomes a {@link DiskWriteError} that names `file` and the bytes wanted. */
 export function guardWrite<Result>(file: string, bytes: number, action: () => Result): Result {
   try {
@@ -25,7 +28,7 @@ export function writeFully(
     let done = 0;
     while (done < bytes.byteLength) {
       const at = position === null ? null : position + done;
-      done += fs.writeSync(descriptor, bytes, done, bytes.byteLength - done, at);
+      done += fs.writeSync(descriptor, bytes, done, Math.min(bytes.byteLength - done, LARGEST_PIECE), at);
     }
   });
 }
@@ -34,7 +37,8 @@ export function writeFully(
 export function readFully(descriptor: number, bytes: Uint8Array, position: number): number {
   let done = 0;
   while (done < bytes.byteLength) {
-    const count = fs.readSync(descriptor, bytes, done, bytes.byteLength - done, position + done);
+    const piece = Math.min(bytes.byteLength - done, LARGEST_PIECE);
+    const count = fs.readSync(descriptor, bytes, done, piece, position + done);
     if (count === 0) break;
     done += count;
   }
@@ -57,8 +61,13 @@ export function syncDirectory(directory: string): void {
  * `file` is at any moment the old one or the new one. Throws {@link DiskWriteError}.
  */
 export function writeFileAtomic(file: string, chunks: readonly Uint8Array[]): void {
-  const temporary = `${file}.tmp`;
   const bytes = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
+  writeChunksAtomic(file, bytes, chunks);
+}
+
+/** The same of chunks that are made one by one, `bytes` in all. What making them throws leaves nothing written. */
+export function writeChunksAtomic(file: string, bytes: number, chunks: Iterable<Uint8Array>): void {
+  const temporary = `${file}.tmp`;
   guardWrite(file, bytes, () => {
     const descriptor = fs.openSync(temporary, 'w');
     try {

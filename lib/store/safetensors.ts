@@ -1,7 +1,7 @@
 /** Hugging Face's safetensors: named tensors behind a JSON header. Reads one tensor at a time. */
 import fs from 'node:fs';
 import { ClosedError, InvalidSafetensorsError } from '../errors';
-import { readFully, writeFileAtomic } from './disk';
+import { readFully, writeChunksAtomic } from './disk';
 import { isMap } from './record-file';
 
 /** How each dtype is held in memory; float16 and bfloat16 as raw bits, booleans as bytes. */
@@ -42,45 +42,60 @@ export interface SafetensorsEntry {
   readonly end: number;
 }
 
-/** A tensor to be written; `data` is row-major and must be the array type of its dtype. */
+/** A tensor; `data` is row-major, in the array type of its dtype. */
 export interface SafetensorsTensor {
   readonly dtype: SafetensorsDtype;
   readonly shape: readonly number[];
   readonly data: SafetensorsData;
 }
 
+/** A tensor to be written, which may be made only when its turn comes, so that one at a time is in memory. */
+export type WritableTensor = Omit<SafetensorsTensor, 'data'> & {
+  readonly data: SafetensorsData | (() => SafetensorsData);
+};
+
 const LARGEST_HEADER = 100_000_000; // bytes, the reference implementation's own limit
 
-/** Writes `tensors` atomically as `file`, 8-byte aligned. Throws DiskWriteError, InvalidSafetensorsError. */
+/**
+ * Writes `tensors` atomically as `file`, 8-byte aligned: the bytes that the reference implementation would write. Throws
+ * DiskWriteError, InvalidSafetensorsError, and what making a tensor throws; then nothing is written.
+ */
 export function writeSafetensors(
   file: string,
-  tensors: Readonly<Record<string, SafetensorsTensor>>,
+  tensors: Readonly<Record<string, WritableTensor>>,
   metadata: Readonly<Record<string, string>> = {},
 ): void {
-  // Wider elements first, as the reference does: every tensor is then aligned without padding.
+  // Wider elements first, then by name, as the reference does: every tensor is then aligned without padding.
   const entries = Object.entries(tensors).sort(
-    ([, a], [, b]) => elementBytes(b.dtype) - elementBytes(a.dtype),
+    ([nameA, a], [nameB, b]) => elementBytes(b.dtype) - elementBytes(a.dtype) || (nameA < nameB ? -1 : 1),
   );
   const header: Record<string, unknown> = {};
   if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
-  const chunks: Uint8Array[] = [];
   let end = 0;
-  for (const [name, { dtype, shape, data }] of entries) {
-    const expected = elements(shape);
-    if (!(data instanceof ARRAYS[dtype]) || data.length !== expected) {
-      const found = `${data.constructor.name} of ${data.length}`;
-      throw new InvalidSafetensorsError(file, name, `${ARRAYS[dtype].name} of ${expected}`, found);
-    }
-    header[name] = { dtype, shape, data_offsets: [end, end + data.byteLength] };
-    end += data.byteLength;
-    chunks.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  for (const [name, { dtype, shape }] of entries) {
+    const begin = end;
+    end += elements(shape) * elementBytes(dtype);
+    header[name] = { dtype, shape, data_offsets: [begin, end] };
   }
   const json = Buffer.from(JSON.stringify(header));
   const padded = Math.ceil(json.length / 8) * 8;
   const head = Buffer.alloc(8 + padded, ' ');
   head.writeBigUInt64LE(BigInt(padded));
   json.copy(head, 8);
-  writeFileAtomic(file, [head, ...chunks]);
+  writeChunksAtomic(file, head.length + end, chunksOf(file, head, entries));
+}
+
+function* chunksOf(file: string, head: Buffer, entries: readonly (readonly [string, WritableTensor])[]) {
+  yield head;
+  for (const [name, { dtype, shape, data }] of entries) {
+    const values = typeof data === 'function' ? data() : data;
+    const expected = elements(shape);
+    if (!(values instanceof ARRAYS[dtype]) || values.length !== expected) {
+      const found = `${values.constructor.name} of ${values.length}`;
+      throw new InvalidSafetensorsError(file, name, `${ARRAYS[dtype].name} of ${expected}`, found);
+    }
+    yield new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  }
 }
 
 /** An open safetensors file: its header in memory, its tensors read on demand. */

@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import {
@@ -9,10 +10,13 @@ import {
   loadCausalLM,
   prepareForGradientCollection,
   Run,
+  WeightOverflowError,
   type CausalLM,
 } from '../../callbacks';
 import { findAttributedLayers } from '../../lib/capture/attributed-layers';
 import { digestWeights, loadModel, saveModel } from '../../lib/run/model-files';
+import { encodeBfloat16 } from '../../lib/store/bfloat16';
+import { encodeFloat16 } from '../../lib/store/float16';
 import { SafetensorsFile } from '../../lib/store/safetensors';
 import { batchOfOneGradients } from '../reference/batch-of-one';
 import { relativeError, ROUNDING } from '../support/closeness';
@@ -123,13 +127,8 @@ describe.each(['gpt-neo', 'gpt-neox', 'llama', 'llama-3', 'mistral'])('%s', (nam
     const lm = await loadCausalLM(original);
     const copy = path.join(directory, `saved-${name}`);
     lm.save(copy);
-    expect(tensorsOf(copy)).toEqual(tensorsOf(original));
-    lm.save(copy, 'bfloat16');
-    const half = await loadCausalLM(copy);
-    half.save(`${copy}-again`, 'bfloat16');
-    expect(tensorsOf(`${copy}-again`)).toEqual(tensorsOf(copy));
+    expect(bytesOf(copy).equals(bytesOf(original))).toBe(true);
     lm.model.dispose();
-    half.model.dispose();
   });
 
   it('is saved and loaded as a tfjs model, with and without its loss', async () => {
@@ -156,13 +155,52 @@ describe.each(['gpt-neo', 'gpt-neox', 'llama', 'llama-3', 'mistral'])('%s', (nam
   });
 });
 
-/** Names, shapes and bytes. */
-function tensorsOf(model: string): Record<string, unknown> {
-  const file = SafetensorsFile.open(path.join(model, 'model.safetensors'));
-  const tensors = Object.fromEntries([...file.entries.keys()].sort().map((name) => [name, file.read(name)]));
-  file.close();
-  return tensors;
-}
+const bytesOf = (model: string) => fs.readFileSync(path.join(model, 'model.safetensors'));
+
+describe('saved in fewer bits', () => {
+  it.each([
+    ['float16', 'F16', encodeFloat16],
+    ['bfloat16', 'BF16', encodeBfloat16],
+  ] as const)('has every weight rounded to %s, and again the same bytes', async (dtype, stored, encode) => {
+    const copy = path.join(directory, dtype);
+    const lm = createCausalLM({ ...CONFIG, torch_dtype: 'float32' }, 3);
+    lm.save(copy, dtype);
+    const file = SafetensorsFile.open(path.join(copy, 'model.safetensors'));
+    expect(file.entries.size).toBe(lm.model.weights.length);
+    const embeddings = lm.model.weights[0]?.read().dataSync<'float32'>() ?? new Float32Array();
+    const expected = new Uint16Array(embeddings.length);
+    encode(embeddings, expected);
+    expect(file.read('model.embed_tokens.weight')).toEqual({ dtype: stored, shape: [20, 8], data: expected });
+    file.close();
+    const half = await loadCausalLM(copy);
+    expect(half.config.torch_dtype).toBe(dtype);
+    half.save(`${copy}-again`, dtype);
+    expect(bytesOf(`${copy}-again`).equals(bytesOf(copy))).toBe(true);
+    lm.model.dispose();
+    half.model.dispose();
+  });
+
+  it.each([
+    ['float16', 65_520],
+    ['bfloat16', 3.4e38],
+  ] as const)('refuses a weight beyond %s, and keeps the file that there is', (dtype, value) => {
+    const copy = path.join(directory, `${dtype}-overflow`);
+    const lm = createCausalLM(CONFIG, 3);
+    lm.save(copy);
+    const before = bytesOf(copy);
+    const tensors = tf.memory().numTensors;
+    tf.tidy(() => lm.model.weights.at(-1)?.write(tf.fill([8], value)));
+    const save = () => {
+      lm.save(copy, dtype);
+    };
+    expect(save).toThrow(WeightOverflowError);
+    expect(save).toThrow(/a weight of `model.norm.weight` is \d.*, beyond b?float16/);
+    expect(tf.memory().numTensors).toBe(tensors);
+    expect(fs.readdirSync(copy).sort()).toEqual(['config.json', 'model.safetensors']);
+    expect(bytesOf(copy).equals(before)).toBe(true);
+    lm.model.dispose();
+  });
+});
 
 it('learns a sequence by heart, with the host fixes', async () => {
   const undo = applyHostFixes();

@@ -162,6 +162,31 @@ describe('llama with an adapter', () => {
     lm.model.dispose();
   });
 
+  it('is saved alone, to the bytes and the configuration that it was read from', async () => {
+    const copy = path.join(temporary, 'saved-adapter');
+    const lm = await loadCausalLM(BASE, { adapter: ADAPTER });
+    lm.save(copy);
+    expect(fs.readdirSync(copy).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
+    const bytes = (of: string) => fs.readFileSync(path.join(of, 'adapter_model.safetensors'));
+    const config = (of: string) =>
+      JSON.parse(fs.readFileSync(path.join(of, 'adapter_config.json'), 'utf8')) as unknown;
+    expect(bytes(copy).equals(bytes(ADAPTER))).toBe(true);
+    expect(config(copy)).toEqual(config(ADAPTER));
+    // What is trained is what is saved.
+    const changed = lm.model.trainableWeights[1];
+    tf.tidy(() => changed?.write(tf.ones(changed.shape as [number, number])));
+    lm.save(copy, 'bfloat16');
+    const again = await loadCausalLM(BASE, { adapter: copy });
+    expect(
+      again.model.trainableWeights[1]
+        ?.read()
+        .dataSync()
+        .every((value) => value === 1),
+    ).toBe(true);
+    again.model.dispose();
+    lm.model.dispose();
+  });
+
   it('is refused on a model that it is not for, which names the tensor, both shapes and the file', async () => {
     const before = tf.memory().numTensors;
     const error = await loadCausalLM(path.join(directory, 'llama-3'), { adapter: ADAPTER }).catch(

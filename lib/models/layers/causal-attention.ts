@@ -1,5 +1,6 @@
 /** Causal attention, forward and backward, without copies of keys and values. */
 import * as tf from '@tensorflow/tfjs';
+import { SecondDerivativeError } from '../../errors';
 
 export interface CausalAttentionOptions {
   /** What products of queries and keys are multiplied by. */
@@ -15,7 +16,7 @@ const UNSEEN = -1e9;
  * softmax(scale Q Kᵀ + mask) V, a position seeing itself and earlier ones.
  *
  * Its gradient is that of the whole, by its formulas: what the softmax's needs of the products with the weights is
- * the product of output and its gradient, [.., D] in place of [.., S]. Differentiable once.
+ * the product of output and its gradient, [.., D] in place of [.., S]. Differentiable once, or a SecondDerivativeError is thrown.
  *
  * @param query float32 [N, H, S, D].
  * @param key float32 [N, K, S, D], K a divisor of H: heads h H / K up to (h + 1) H / K share key and value h.
@@ -47,7 +48,7 @@ export function causalAttention(
     return {
       value: output.reshape<tf.Tensor4D>([n, heads, positions, size]),
       gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
-        if (tf.engine().isTapeOn()) throw new Error('causal attention can be differentiated once only');
+        if (tf.engine().isTapeOn()) throw new SecondDerivativeError('causal attention');
         const [scaled, key, value, weights, output] = saved as [
           tf.Tensor4D,
           tf.Tensor4D,
