@@ -189,7 +189,9 @@ describe('saved in fewer bits', () => {
     lm.save(copy);
     const before = bytesOf(copy);
     const tensors = tf.memory().numTensors;
-    tf.tidy(() => lm.model.weights.at(-1)?.write(tf.fill([8], value)));
+    tf.tidy(() => {
+      lm.model.weights.at(-1)?.write(tf.fill([8], value));
+    });
     const save = () => {
       lm.save(copy, dtype);
     };

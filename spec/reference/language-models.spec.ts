@@ -174,7 +174,9 @@ describe('llama with an adapter', () => {
     expect(config(copy)).toEqual(config(ADAPTER));
     // What is trained is what is saved.
     const changed = lm.model.trainableWeights[1];
-    tf.tidy(() => changed?.write(tf.ones(changed.shape as [number, number])));
+    tf.tidy(() => {
+      changed?.write(tf.ones(changed.shape as [number, number]));
+    });
     lm.save(copy, 'bfloat16');
     const again = await loadCausalLM(BASE, { adapter: copy });
     expect(
