@@ -14,6 +14,10 @@ const COMMANDS: Readonly<Record<string, (cli: Argv) => Argv>> = {
     const { trackstarCommand } = require('./commands/trackstar') as typeof import('./commands/trackstar');
     return cli.command(trackstarCommand);
   },
+  train(cli) {
+    const { trainCommand } = require('./commands/train') as typeof import('./commands/train');
+    return cli.command(trainCommand);
+  },
   query(cli) {
     const { queryCommand } = require('./query') as typeof import('./query');
     return cli.command(queryCommand);
