@@ -1,6 +1,7 @@
 /** The oracle: per-example gradients by running each example alone. Obviously correct, but slow. */
 import * as tf from '@tensorflow/tfjs';
 import type { AttributedPart } from '../../lib/capture/attributed-layers';
+import { relativeError } from '../support/closeness';
 
 /** The scalar loss of a batch, as a mean over its examples' own losses. */
 export type BatchLoss = (model: tf.LayersModel, batch: tf.Tensor[]) => tf.Scalar;
@@ -40,4 +41,19 @@ export function batchOfOneGradients(
     tf.dispose(alone);
   }
   return result;
+}
+
+/** The largest relative error of any example's gradient of any part, [N, O, I] by path; infinite where one is missing. */
+export function largestError(
+  found: ReadonlyMap<string, tf.Tensor>,
+  expected: ReadonlyMap<string, Float32Array[]>,
+): number {
+  const errors = [...expected].flatMap(([path, examples]) => {
+    const values = found.get(path)?.dataSync() ?? new Float32Array();
+    return examples.map((gradient, example) => {
+      const first = example * gradient.length;
+      return relativeError(values.subarray(first, first + gradient.length), gradient);
+    });
+  });
+  return errors.length === 0 ? Infinity : Math.max(...errors);
 }
