@@ -35,6 +35,7 @@ export function trustLines(
     { question: 'gradients against batches of one', ...(check ? alone(check) : unchecked) },
     { question: 'rows whatever the batch', ...(check ? invariance(check) : unchecked) },
     indexLine(store),
+    ...dampingLine(store),
   ];
 }
 
@@ -95,6 +96,24 @@ function invariance({ batchInvariance, examples }: RunCheck): Omit<TrustLine, 'q
 function judge(error: number, allowed: number, where: string): Omit<TrustLine, 'question'> {
   const finding = `largest relative error ${error.toExponential(1)} (${where})`;
   return { finding, verdict: error <= allowed ? 'good' : 'bad' };
+}
+
+/** Above this, what an inverse makes of float32 rows is rounding. */
+const CONDITION = 1e6;
+
+/** Nothing where nothing is preconditioned. */
+function dampingLine(store: StoreDiagnosis | undefined): TrustLine[] {
+  const question = 'inverse curvature';
+  const preconditioner = store?.preconditioner ?? null;
+  if (preconditioner === null) return [];
+  if (typeof preconditioner === 'string') return [{ question, finding: preconditioner, verdict: 'bad' }];
+  const { damping, layers, examples } = preconditioner;
+  const conditions = layers.flatMap(({ condition }) => condition ?? []);
+  const worst = Math.max(1, ...conditions);
+  const widest = Math.max(...layers.map(({ width }) => width));
+  const few = examples < widest ? `, of ${examples} examples for ${widest} columns` : '';
+  const finding = `damping ${damping} of the mean eigenvalue, condition numbers up to ${worst.toExponential(1)}${few}`;
+  return [{ question, finding, verdict: worst <= CONDITION && few === '' ? 'good' : 'doubtful' }];
 }
 
 function indexLine(store: StoreDiagnosis | undefined): TrustLine {

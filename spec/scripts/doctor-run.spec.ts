@@ -186,6 +186,18 @@ describe('how far to trust a run', () => {
     });
   });
 
+  it('judges the inverse curvature, if there is one', async () => {
+    const run = await train({ index: false });
+    expect(question(run, 'inverse curvature')).toBeUndefined();
+    expect(runBergson(['precondition', run]).code).toBe(0);
+    // 48 columns of the hidden layer, and no more than 20 examples that tell of them.
+    const line = question(run, 'inverse curvature');
+    expect(line?.finding).toMatch(
+      /^damping 0\.1 of the mean eigenvalue, condition numbers up to \S+, of 20 examples for 48 columns$/,
+    );
+    expect(line?.verdict).toBe('doubtful');
+  });
+
   it('takes examples only with a run', () => {
     expect(runBergson(['doctor', '--examples', 'x.jsonl']).code).toBe(2);
   });
