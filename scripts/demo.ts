@@ -1,10 +1,9 @@
 /** `npm run demo`: trains on digits of which a tenth is labelled wrong, and asks which of them taught the model what. */
-import { existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import * as tf from '@tensorflow/tfjs';
-import { applyHostFixes, Attributor, BergsonError, loadBackend, Run, RunExistsError } from '../callbacks';
+import { applyHostFixes, Attributor, BergsonError, loadBackend, Run } from '../callbacks';
 import { describeBackend } from '../lib/backend';
 import { CLASSES, loadDigits, toTensors, type Digit, type Tensors } from './demo/digits';
 import { diskUse } from './demo/disk-use';
@@ -13,6 +12,7 @@ import { opposingInfluence, selfInfluence } from './demo/influence';
 import { buildNetwork } from './demo/network';
 import { measureOverhead } from './demo/overhead';
 import { recordsOf, writeDigits } from './demo/records';
+import { removeRun } from './demo/remove-run';
 import { describeAnswer, describeDetection, describeDiskUse, describeOverhead, heading } from './demo/report';
 import { seededUniform } from './demo/seeded';
 import { accuracy, chooseDigits, readDigits } from './demo/test-digits';
@@ -85,12 +85,6 @@ async function main(): Promise<void> {
     `verify ${args.path} --input ${queriesFile(args.path)} --examples ${examplesFile(args.path)}`,
   ]);
   console.log('Numbers vary a little from run to run, because TensorFlow.js shuffles without a seed.');
-}
-
-/** Removes the run in `directory`, but nothing that is not a run. @throws RunExistsError */
-function removeRun(directory: string): void {
-  if (existsSync(path.join(directory, 'run.msgpack'))) rmSync(directory, { recursive: true });
-  else if (existsSync(directory)) throw new RunExistsError(directory);
 }
 
 function prepareData(count: number): Data {

@@ -1,4 +1,4 @@
-/** The per-user directory that keeps TensorFlow's native libraries, outside any project. */
+/** The per-user directory that keeps what was downloaded, outside any project: TensorFlow's native libraries, the demo's texts. */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
