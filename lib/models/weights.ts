@@ -49,9 +49,11 @@ export function writeWeights(weights: readonly StoredWeight[], file: string, dty
   const tensors = weights.map(({ weight, name, transposed }) => {
     const shape = transposed ? [...weight.shape].reverse() : weight.shape;
     const data = () => {
-      const values = tf.tidy(() =>
-        (transposed ? weight.read().transpose() : weight.read()).dataSync<'float32'>(),
-      );
+      let values: Float32Array = new Float32Array();
+      // Not as the result of `tidy`, which would look for tensors among its elements, one by one.
+      tf.tidy(() => {
+        values = (transposed ? weight.read().transpose() : weight.read()).dataSync<'float32'>();
+      });
       if (stored.encode === null) return values;
       const bits = new Uint16Array(values.length);
       const overflow = stored.encode(values, bits);
