@@ -15,10 +15,22 @@ export const queryCommand: CommandModule<object, QueryArguments> = {
         requiresArg: true,
         describe: 'Ids of training examples to query by; needs no model',
       })
+      .option('text', {
+        type: 'string',
+        array: true,
+        nargs: 1,
+        describe: 'A text to query by, of a run of a language model; several times for several',
+      })
       .option('input', {
         type: 'string',
         requiresArg: true,
-        describe: 'File of queries {"x", "y", "label"?, "text"?} as JSON or JSON lines, - for stdin',
+        describe:
+          'File of queries {"x", "y", "label"?, "text"?} as JSON or JSON lines, - for stdin; of a language model {"text"} or {"prompt", "completion"}',
+      })
+      .option('model', {
+        type: 'string',
+        requiresArg: true,
+        describe: "Folder of the run's language model, if it is not where it was",
       })
       .option('row', {
         type: 'number',
@@ -84,6 +96,7 @@ export const queryCommand: CommandModule<object, QueryArguments> = {
       .check(checkQuestion)
       .example('$0 query runs/demo', 'Ask at a prompt')
       .example('$0 query runs/demo --example 17', 'What resembles training example 17, and what opposes it')
+      .example('$0 query runs/facts --text "Paris is in France."', 'Which texts taught the model this')
       .example('$0 query runs/demo --input queries.jsonl -k 3', 'What taught the model each of these')
       .example('$0 query runs/demo --example 17 --explain 4', 'Which layers example 4 scores by')
       .example('$0 query runs/demo --example 17 --json | jq .queries', 'For machines'),
@@ -92,16 +105,17 @@ export const queryCommand: CommandModule<object, QueryArguments> = {
 
 /** Wrong usage, in words, or true. */
 function checkQuestion(args: Partial<QueryArguments>): string | true {
-  const { example, input, row, k, explain, aggregate, json, csv } = args;
-  if (example !== undefined && input !== undefined) return 'Query by either --example or --input.';
+  const { example, text, input, row, k, explain, aggregate, json, csv } = args;
+  const given = [example, text, input].filter((each) => each !== undefined).length;
+  if (given > 1) return 'Query by one of --example, --text and --input.';
   if (row !== undefined && input === undefined) return '--row chooses among the queries of --input.';
   if (![k, ...(example ?? []), ...(row ?? []), explain ?? 0].every(Number.isInteger))
     return '-k, --example, --row and --explain take whole numbers.';
   if (explain !== undefined && aggregate !== undefined)
     return '--explain takes the score of each query apart; --aggregate makes one of them.';
-  if (example !== undefined || input !== undefined) return true;
+  if (given === 1) return true;
   if (json === true || csv !== undefined || explain !== undefined || aggregate !== undefined)
-    return '--json, --csv, --explain and --aggregate need a query: --example or --input.';
-  if (!process.stdin.isTTY) return 'Query by --example or --input; a prompt needs a terminal.';
+    return '--json, --csv, --explain and --aggregate need a query: --example, --text or --input.';
+  if (!process.stdin.isTTY) return 'Query by --example, --text or --input; a prompt needs a terminal.';
   return true;
 }

@@ -151,7 +151,8 @@ export class DatasetPass {
   }
 }
 
-function withoutLoss({ inputIds }: Piece, pieces: number): string {
+/** Why there is no loss of a piece of a document that has so many. */
+export function withoutLoss({ inputIds }: Piece, pieces: number): string {
   if (pieces > 1) return 'a chunk without a token that the loss counts';
   if (inputIds.length === 0) return 'no tokens';
   return inputIds.length === 1

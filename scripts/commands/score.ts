@@ -4,6 +4,7 @@ import type { Aggregate } from '../../lib/query/aggregate';
 import type { ScoreFormat } from '../../lib/scores/score-formats';
 import type { ScoreSummary } from '../../lib/scores/score-store';
 import { QuerySession } from '../query/session';
+import { onTruncated } from '../query/truncation';
 import { openData } from '../score/data';
 import { readQueries } from '../score/queries';
 import { startProgress } from '../terminal/progress-bar';
@@ -15,6 +16,7 @@ interface ScoreArguments {
   format?: ScoreFormat;
   aggregate?: Aggregate;
   data?: string;
+  model?: string;
   layers?: string[];
   'unit-norm': boolean;
   precondition: boolean;
@@ -32,7 +34,8 @@ export const scoreCommand: CommandModule<object, ScoreArguments> = {
         type: 'string',
         demandOption: true,
         requiresArg: true,
-        describe: 'File of queries {"x", "y"}, - for stdin; or a run, whose rows are the queries',
+        describe:
+          'File of queries {"x", "y"}, or of a language model {"text"}, - for stdin; or a run, whose rows are the queries',
       })
       .option('out', {
         type: 'string',
@@ -53,6 +56,11 @@ export const scoreCommand: CommandModule<object, ScoreArguments> = {
         requiresArg: true,
         describe:
           'Score the examples {"x", "y"} of this file of JSON lines in one pass, in place of the rows',
+      })
+      .option('model', {
+        type: 'string',
+        requiresArg: true,
+        describe: "Folder of the run's language model, if it is not where it was",
       })
       .option('layers', {
         type: 'string',
@@ -92,8 +100,14 @@ export const scoreCommand: CommandModule<object, ScoreArguments> = {
 };
 
 async function score(args: ArgumentsCamelCase<ScoreArguments>): Promise<void> {
-  const { out: path, aggregate, layers, unitNorm, precondition, store, json } = args;
-  const session = await QuerySession.open(args.run, { store, precondition, engine: 'exact' });
+  const { out: path, aggregate, layers, unitNorm, precondition, store, model, json } = args;
+  const session = await QuerySession.open(args.run, {
+    store,
+    precondition,
+    engine: 'exact',
+    model,
+    onTruncated,
+  });
   try {
     const queries = await readQueries(session, args.queries);
     const data = args.data === undefined ? undefined : await openData(session, args.data);

@@ -6,19 +6,28 @@ import { terminalColumns } from '../terminal/layout';
 import { writeCsv } from './csv';
 import { toDocument } from './document';
 import { describeExplanation } from './explanation';
-import { chooseInputs, readInputs } from './inputs';
+import { chooseInputs, readInputs, textInputs } from './inputs';
 import { runPrompt } from './prompt';
 import type { QueryArguments } from './query-arguments';
 import type { Question } from './question';
 import { describeAnswer, describeSearch } from './report';
 import { QuerySession, type AskOptions } from './session';
+import { onTruncated } from './truncation';
 
 export async function answer(args: ArgumentsCamelCase<QueryArguments>): Promise<void> {
   const { k, layers, unitNorm, lowest, epochs, aggregate, store, engine, precondition } = args;
   const options: AskOptions = { k, layers, unitNorm, lowest, epochs, aggregate };
-  const session = await QuerySession.open(args.run, { store, engine, precondition, onDamage: warn });
+  const session = await QuerySession.open(args.run, {
+    store,
+    engine,
+    precondition,
+    model: args.model,
+    onDamage: warn,
+    onTruncated,
+  });
   try {
-    if (args.example === undefined && args.input === undefined) await runPrompt(session, options, args);
+    if (args.example === undefined && args.text === undefined && args.input === undefined)
+      await runPrompt(session, options, args);
     else await answerOnce(session, await questionsOf(session, args), options, args);
   } finally {
     await session.close();
@@ -26,6 +35,7 @@ export async function answer(args: ArgumentsCamelCase<QueryArguments>): Promise<
 }
 
 function questionsOf(session: QuerySession, args: QueryArguments): Question[] | Promise<Question[]> {
+  if (args.text !== undefined) return session.fromInputs(textInputs('--text', args.text));
   if (args.input === undefined) return session.fromExamples(args.example ?? []);
   return session.fromInputs(chooseInputs(args.input, readInputs(args.input), args.row));
 }

@@ -13,6 +13,19 @@ export class QueryInputError extends BergsonError {
   }
 }
 
+/** Thrown when the language model that a run is of is not where it was. */
+export class ModelFolderError extends BergsonError {
+  constructor(
+    readonly run: string,
+    readonly directory: string,
+  ) {
+    super(
+      `the model of ${run} is not at ${directory}; ` +
+        'say where it is with `--model DIR`, or query by `--example`, which needs no model',
+    );
+  }
+}
+
 /** Thrown when a run's saved model cannot be loaded and compiled from its files alone. */
 export class SavedModelError extends BergsonError {
   constructor(

@@ -1,5 +1,7 @@
-/** Reads queries: a JSON document or JSON lines, each `{ x, y, label?, text?, … }`. */
+/** Reads queries: a JSON document or JSON lines, each `{ x, y, label?, text?, … }`, or `{ text }`, or `{ prompt, completion }`. */
 import fs from 'node:fs';
+import type { Document } from '../../lib/datasets/document';
+import { readDocument } from '../../lib/datasets/read-document';
 import type { ExampleRecord } from '../../lib/run/example-records';
 import { QueryInputError } from './errors';
 
@@ -9,8 +11,15 @@ export interface QueryInput {
   readonly where: string;
   readonly x: unknown;
   readonly y: unknown;
+  /** The text that asks, in place of `x` and `y`. */
+  readonly document?: Document;
   /** All else it says, to show. */
   readonly record: ExampleRecord;
+}
+
+/** Texts of the command line, or the prompt, as queries. */
+export function textInputs(name: string, texts: readonly string[]): QueryInput[] {
+  return texts.map((text, i) => textInput({ text }, texts.length === 1 ? name : `${name} ${i + 1}`));
 }
 
 /** The queries in `file`, `-` being stdin. @throws QueryInputError */
@@ -63,13 +72,27 @@ function toInput(query: unknown, where: string): QueryInput {
     throw new QueryInputError(where, 'a query must be an object with `x` and `y`');
   }
   const { x, y, ...record } = query as Record<string, unknown>;
-  if (x === undefined || y === undefined) {
-    throw new QueryInputError(
-      where,
-      `a query must have \`x\` and \`y\`, found ${Object.keys(query).join(', ') || 'neither'}`,
-    );
-  }
-  return { where, x, y, record };
+  if (x !== undefined && y !== undefined) return { where, x, y, record };
+  const isText =
+    record.text !== undefined || (record.prompt !== undefined && record.completion !== undefined);
+  if (x === undefined && y === undefined && isText) return textInput(record, where);
+  throw new QueryInputError(
+    where,
+    'a query must have `x` and `y`, or `text`, or `prompt` and `completion`, ' +
+      `found ${Object.keys(query).join(', ') || 'neither'}`,
+  );
+}
+
+/** A query by its `text`, or by its `completion` after its `prompt`. @throws QueryInputError */
+function textInput({ text, ...record }: Record<string, unknown>, where: string): QueryInput {
+  const document =
+    text === undefined
+      ? readDocument(record, { kind: 'completion', prompt: 'prompt', completion: 'completion' }, undefined)
+      : readDocument({ text }, { kind: 'text', text: 'text' }, undefined);
+  if (!('text' in document))
+    throw new QueryInputError(where, 'unusable' in document ? document.unusable : 'no text');
+  if (document.text === '') throw new QueryInputError(where, 'the text is empty');
+  return { where, x: undefined, y: undefined, document, record };
 }
 
 function isJson(text: string): boolean {

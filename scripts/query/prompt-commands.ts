@@ -19,7 +19,7 @@ interface PromptCommand {
   readonly usage: string;
   readonly describe: string;
   /** False ends the prompt. @throws BergsonError */
-  readonly run: (prompt: Prompt, words: readonly string[]) => Promise<boolean> | boolean;
+  readonly run: (prompt: Prompt, words: readonly string[], line: string) => Promise<boolean> | boolean;
 }
 
 const COMMANDS: Readonly<Record<string, PromptCommand>> = {
@@ -36,6 +36,15 @@ const COMMANDS: Readonly<Record<string, PromptCommand>> = {
     describe: 'ask by training examples, as their ids alone do',
     run: async (prompt, words) => {
       await prompt.askExamples(wholeNumbers(':example', words));
+      return true;
+    },
+  },
+  ':text': {
+    usage: ':text TEXT',
+    describe: 'ask by a text, as a line does that is nothing else; of runs of language models',
+    run: async (prompt, words, line) => {
+      if (words.length === 0) throw new PromptError(':text', 'which text?');
+      await prompt.askText(line.replace(/^\S+\s+/, ''));
       return true;
     },
   },
@@ -163,7 +172,7 @@ function describeCommands(): string {
   const commands = Object.values(COMMANDS);
   const width = Math.max(...commands.map(({ usage }) => usage.length));
   return [
-    'A number asks by that training example; a JSON object {"x": …, "y": …} by the run\'s own model.',
+    'A number asks by that training example; a JSON object {"x": …, "y": …} by the run\'s own model, or {"text": …}.',
     ...commands.map(({ usage, describe }) => `  ${usage.padEnd(width)}  ${describe}`),
   ].join('\n');
 }

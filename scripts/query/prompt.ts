@@ -4,14 +4,17 @@ import { BergsonError } from '../../lib/errors';
 import { colors } from '../terminal/colors';
 import { terminalColumns } from '../terminal/layout';
 import { readHistory, writeHistory } from './history';
-import { chooseInputs, parseInputs, readInputs } from './inputs';
+import { chooseInputs, parseInputs, readInputs, textInputs } from './inputs';
 import { completions, findCommand, PromptError } from './prompt-commands';
 import type { Question } from './question';
 import { describeAnswer, describeSearch } from './report';
 import type { AskOptions, QuerySession } from './session';
 
-const WELCOME =
-  'Type the id of a training example, or a query as JSON: {"x": …, "y": …}. `:help` says what else; `:quit` ends.';
+/** What can be typed. */
+function welcome({ takesTexts }: QuerySession): string {
+  const query = takesTexts ? 'a text' : 'a query as JSON: {"x": …, "y": …}';
+  return `Type the id of a training example, or ${query}. \`:help\` says what else; \`:quit\` ends.`;
+}
 
 /** What a line at the prompt can see and change. */
 export class Prompt {
@@ -28,10 +31,11 @@ export class Prompt {
   async take(line: string): Promise<boolean> {
     const text = line.trim();
     if (text === '') return true;
-    if (text.startsWith(':')) return findCommand(text).run(this, text.split(/\s+/).slice(1));
+    if (text.startsWith(':')) return findCommand(text).run(this, text.split(/\s+/).slice(1), text);
     if (/^\d+$/.test(text)) await this.ask(this.session.fromExamples([Number(text)]));
     else if (/^[{[]/.test(text))
       await this.ask(await this.session.fromInputs(parseInputs('the prompt', text)));
+    else if (this.session.takesTexts) await this.askText(text);
     else
       throw new PromptError(
         text,
@@ -42,6 +46,10 @@ export class Prompt {
 
   async askExamples(examples: readonly number[]): Promise<void> {
     await this.ask(this.session.fromExamples(examples));
+  }
+
+  async askText(text: string): Promise<void> {
+    await this.ask(await this.session.fromInputs(textInputs('the prompt', [text])));
   }
 
   async askFile(file: string, rows: readonly number[] | undefined): Promise<void> {
@@ -89,7 +97,7 @@ export async function runPrompt(
     if (lines.line === '') lines.close();
     else lines.write(null, { ctrl: true, name: 'u' });
   });
-  prompt.print(`${describeSearch(session.attributor)}\n${WELCOME}`);
+  prompt.print(`${describeSearch(session.attributor)}\n${welcome(session)}`);
   lines.prompt();
   for await (const line of lines) {
     try {

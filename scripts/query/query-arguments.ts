@@ -4,7 +4,9 @@ import type { Aggregate } from '../../lib/query/aggregate';
 export interface QueryArguments {
   readonly run: string;
   readonly example?: number[];
+  readonly text?: string[];
   readonly input?: string;
+  readonly model?: string;
   readonly row?: number[];
   readonly k: number;
   readonly layers?: string[];

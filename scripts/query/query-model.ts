@@ -3,11 +3,12 @@ import * as tf from '@tensorflow/tfjs';
 import type { Attributor } from '../../lib/attributor';
 import { loadBackend } from '../../lib/backend';
 import type { Run } from '../../lib/run/run';
+import type { InputModel, InputRow } from './input-model';
 import type { QueryInput } from './inputs';
 import { loadSavedModel } from './saved-model';
 import { toBatch, toBatches, type CompiledModel } from './tensors';
 
-export class QueryModel {
+export class QueryModel implements InputModel {
   private constructor(private readonly compiled: CompiledModel) {}
 
   /** @throws SavedModelError, BackendUnavailableError */
@@ -17,21 +18,26 @@ export class QueryModel {
   }
 
   /** The rows [width] of the gradients of several inputs, computed at once. @throws QueryInputError, ModelMismatchError */
-  async rows(attributor: Attributor, inputs: readonly QueryInput[]): Promise<Float32Array[]> {
+  async rows(attributor: Attributor, inputs: readonly QueryInput[]): Promise<InputRow[]> {
     const batch = toBatches(this.compiled, inputs);
     try {
-      return await attributor.queryRows(this.compiled.model, batch);
+      const rows = await attributor.queryRows(this.compiled.model, batch);
+      return rows.map((row, i) => ({ row, record: inputs[i]?.record ?? {}, truncatedTo: null }));
     } finally {
       tf.dispose([batch.xs, batch.ys]);
     }
   }
 
   /** The row [width] of an input's gradient. @throws QueryInputError, ModelMismatchError */
-  async row(attributor: Attributor, input: QueryInput): Promise<Float32Array> {
+  async row(attributor: Attributor, input: QueryInput): Promise<InputRow> {
     const batch = toBatch(this.compiled, input);
     const [row] = await attributor.queryRows(this.compiled.model, batch);
     tf.dispose([batch.xs, batch.ys]);
     if (row === undefined) throw new Error('internal: a batch of one query gave no row');
-    return row;
+    return { row, record: input.record, truncatedTo: null };
+  }
+
+  dispose(): void {
+    this.compiled.model.dispose();
   }
 }

@@ -1,8 +1,9 @@
 /** A question to a run: a row, and what to call it. */
 import type { ExampleRecord } from '../../lib/run/example-records';
 
-/** What was asked: a training example, or a place in a file. */
-export type AskedOf = { readonly example: number } | { readonly input: string };
+/** What was asked: a training example, or a place in a file; of a text that was cut off, after how many tokens. */
+export type AskedOf =
+  { readonly example: number } | { readonly input: string; readonly truncatedTo?: number };
 
 export interface Question {
   readonly query: AskedOf;

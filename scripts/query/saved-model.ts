@@ -9,8 +9,14 @@ import type { CompiledModel } from './tensors';
 
 /** The model at the end of `run`, compiled with its losses. Needs a backend. @throws SavedModelError, ImportedRunError */
 export async function loadSavedModel(run: Run): Promise<CompiledModel> {
-  const { imported } = run.manifest;
+  const { imported, frozen } = run.manifest;
   if (imported !== undefined) throw new ImportedRunError(run.path, imported);
+  const elsewhere = frozen?.model ?? null;
+  if (elsewhere !== null)
+    throw new SavedModelError(
+      run.path,
+      `it is the language model in ${elsewhere.path}, of which the run has no copy`,
+    );
   const directory = runPaths.model(run.path);
   if (!fs.existsSync(directory)) {
     throw new SavedModelError(run.path, 'none was saved, because training did not finish');

@@ -1,10 +1,21 @@
 /** A run that is being asked: opened once, its model loaded when the first question needs it. */
 import { Attributor, type AttributorOptions, type LayerScore, type TraceOptions } from '../../lib/attributor';
-import { unlessDamaged, type OnDamage } from '../../lib/query/damage';
+import { InvalidOptionError } from '../../lib/errors';
+import { unlessDamaged } from '../../lib/query/damage';
 import type { Trace } from '../../lib/query/trace';
+import type { InputModel, InputRow } from './input-model';
 import type { QueryInput } from './inputs';
 import type { QueryModel } from './query-model';
 import type { Question } from './question';
+import type { TextModel } from './text-model';
+
+/** How to open a run. */
+export interface SessionOptions extends AttributorOptions {
+  /** Where the language model of the run is now; default: where it was. */
+  readonly model?: string | undefined;
+  /** Told of each text that was cut off, and after how many tokens. */
+  readonly onTruncated: (where: string, tokens: number) => void;
+}
 
 /** How to ask. */
 export interface AskOptions extends TraceOptions {
@@ -25,21 +36,33 @@ export interface Explanation {
 }
 
 export class QuerySession {
-  private model: Promise<QueryModel> | undefined;
+  private model: Promise<InputModel> | undefined;
 
   private constructor(
     readonly attributor: Attributor,
-    private readonly onDamage: OnDamage | undefined,
+    private readonly options: SessionOptions,
   ) {}
 
-  /** @throws what `Attributor.open` throws */
-  static async open(run: string, options: AttributorOptions): Promise<QuerySession> {
-    return new QuerySession(await Attributor.open(run, options), options.onDamage);
+  /** @throws what `Attributor.open` throws; InvalidOptionError for the model of a run that has its own */
+  static async open(run: string, options: SessionOptions): Promise<QuerySession> {
+    const session = new QuerySession(await Attributor.open(run, options), options);
+    if (options.model === undefined || session.takesTexts) return session;
+    await session.close();
+    throw new InvalidOptionError(
+      'model',
+      options.model,
+      'left out: this run is not of a language model elsewhere',
+    );
+  }
+
+  /** Whether the run is of a language model that lies outside it, which texts ask. */
+  get takesTexts(): boolean {
+    return (this.attributor.run.manifest.frozen?.model ?? null) !== null;
   }
 
   /** Questions by rows of the store itself; they need no model. @throws ExampleRangeError, RowNotWrittenError */
   fromExamples(examples: readonly number[]): Question[] {
-    const records = unlessDamaged(() => this.attributor.run.exampleRecords(examples), this.onDamage);
+    const records = unlessDamaged(() => this.attributor.run.exampleRecords(examples), this.options.onDamage);
     return examples.map((example) => ({
       query: { example },
       title: `Training example ${example}`,
@@ -48,26 +71,33 @@ export class QuerySession {
     }));
   }
 
-  /** Questions by gradients of the run's own model. @throws QueryInputError, SavedModelError */
+  /** Questions by gradients of the run's own model. @throws QueryInputError, SavedModelError, ModelFolderError */
   async fromInputs(inputs: readonly QueryInput[]): Promise<Question[]> {
     this.model ??= this.loadModel();
     const model = await this.model;
     const questions: Question[] = [];
     for (const input of inputs) {
+      const made = await model.row(this.attributor, input);
+      this.tell(input, made);
+      const { row, record, truncatedTo } = made;
       questions.push({
-        query: { input: input.where },
-        title: `Query in ${input.where}`,
-        record: Object.keys(input.record).length === 0 ? null : input.record,
-        row: await model.row(this.attributor, input),
+        query: { input: input.where, ...(truncatedTo !== null && { truncatedTo }) },
+        title: `${input.document === undefined ? 'Query' : 'Text asked'} in ${input.where}`,
+        record: Object.keys(record).length === 0 ? null : record,
+        row,
       });
     }
     return questions;
   }
 
-  /** The rows [width] of inputs, computed at once. @throws QueryInputError, SavedModelError */
+  /** The rows [width] of inputs, computed at once. @throws QueryInputError, SavedModelError, ModelFolderError */
   async rowsOf(inputs: readonly QueryInput[]): Promise<Float32Array[]> {
     this.model ??= this.loadModel();
-    return (await this.model).rows(this.attributor, inputs);
+    const made = await (await this.model).rows(this.attributor, inputs);
+    return made.map((each, i) => {
+      this.tell(inputs[i], each);
+      return each.row;
+    });
   }
 
   /** @throws KTooLargeError, UnknownColumnError */
@@ -88,11 +118,21 @@ export class QuerySession {
     return { example, score: layers.reduce((sum, { score }) => sum + score, 0), layers };
   }
 
-  close(): Promise<void> {
-    return this.attributor.close();
+  async close(): Promise<void> {
+    await this.attributor.close();
+    const model = await this.model?.catch(() => undefined); // who asked has been told
+    model?.dispose();
   }
 
-  private loadModel(): Promise<QueryModel> {
+  private tell(input: QueryInput | undefined, { truncatedTo }: InputRow): void {
+    if (truncatedTo !== null) this.options.onTruncated(input?.where ?? '', truncatedTo);
+  }
+
+  private loadModel(): Promise<QueryModel | TextModel> {
+    if (this.takesTexts) {
+      const { TextModel } = require('./text-model') as typeof import('./text-model');
+      return TextModel.load(this.attributor.run, this.options.model);
+    }
     const { QueryModel } = require('./query-model') as typeof import('./query-model');
     return QueryModel.load(this.attributor.run);
   }

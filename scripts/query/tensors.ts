@@ -12,6 +12,8 @@ export interface CompiledModel {
 
 /** A batch of the one query `input`, [1, ...]. The caller disposes it. @throws QueryInputError */
 export function toBatch({ model, losses }: CompiledModel, input: QueryInput): Batch {
+  if (input.document !== undefined)
+    throw new QueryInputError(input.where, 'texts ask runs of language models; this one takes `x` and `y`');
   const take = (field: 'x' | 'y', slots: readonly Slot[]) =>
     slots.map((expected, slot) => {
       const { numbers, shape } = valuesOf(input, field, slot, slots.length, expected.shape);
