@@ -288,16 +288,8 @@ describe('refuses', () => {
     );
   });
 
-  it('another optimizer when asked for its state', async () => {
-    const sgd: TrainingCase = {
-      ...denseCase,
-      build: () => {
-        const model = denseCase.build();
-        model.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy' });
-        return model;
-      },
-    };
-    await expect(collect({ useOptimizerState: true }, sgd)).rejects.toThrow(/SGD/);
+  it('another optimizer than the one whose state is asked for', async () => {
+    await expect(collect({ normalizer: 'adagrad' })).rejects.toThrow(/Adagrad.*Adam|Adam.*Adagrad/i);
   });
 
   it('a gradient that is not finite, naming layer, step and example, with nothing of the step stored', async () => {

@@ -183,7 +183,8 @@ it('refuses data without an example, and gradients that are not finite', async (
     };
   }
   await expect(fitNormalizer(model, broken(), 'adafactor')).rejects.toThrow(
-    /layer `head` over examples 4, 9/,
+    // Whether relu lets what is not a number through depends on the backend, and so does which layer meets it.
+    /layer `(hidden|head)` over examples 4, 9/,
   );
   expect(tf.memory().numTensors).toBe(before);
   model.dispose();
