@@ -7,6 +7,7 @@ import type { InputModel, InputRow } from './input-model';
 import type { QueryInput } from './inputs';
 import type { QueryModel } from './query-model';
 import type { Question } from './question';
+import { textSource } from './text-source';
 import type { TextModel } from './text-model';
 
 /** How to open a run. */
@@ -48,16 +49,12 @@ export class QuerySession {
     const session = new QuerySession(await Attributor.open(run, options), options);
     if (options.model === undefined || session.takesTexts) return session;
     await session.close();
-    throw new InvalidOptionError(
-      'model',
-      options.model,
-      'left out: this run is not of a language model elsewhere',
-    );
+    throw new InvalidOptionError('model', options.model, 'left out: this run is not of a language model');
   }
 
-  /** Whether the run is of a language model that lies outside it, which texts ask. */
+  /** Whether the run is of a language model, which texts ask. */
   get takesTexts(): boolean {
-    return (this.attributor.run.manifest.frozen?.model ?? null) !== null;
+    return textSource(this.attributor.run) !== null;
   }
 
   /** Questions by rows of the store itself; they need no model. @throws ExampleRangeError, RowNotWrittenError */

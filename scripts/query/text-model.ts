@@ -1,4 +1,4 @@
-/** The language model that a run is of, which lies outside the run and makes rows of texts. Loads tfjs. */
+/** The language model that a run is of, which makes rows of texts. Loads tfjs. */
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Attributor } from '../../lib/attributor';
@@ -11,11 +11,11 @@ import { openTokenizer, type Tokenizer } from '../../lib/datasets/tokenizer';
 import { tokenizerFile } from '../../lib/datasets/tokenizer-file';
 import { loadCausalLM, type CausalLM } from '../../lib/models/causal-lm';
 import type { Run } from '../../lib/run/run';
-import type { ModelReference } from '../../lib/run/run-manifest';
 import { runPaths } from '../../lib/run/run-paths';
 import { ModelFolderError, QueryInputError, SavedModelError } from './errors';
 import type { QueryInput } from './inputs';
 import type { InputModel, InputRow } from './input-model';
+import { textSource, type TextSource } from './text-source';
 
 export class TextModel implements InputModel {
   private constructor(
@@ -30,11 +30,9 @@ export class TextModel implements InputModel {
    * @throws ModelFolderError, SavedModelError, BackendUnavailableError; what `loadCausalLM` and `openTokenizer` throw
    */
   static async load(run: Run, moved: string | undefined): Promise<TextModel> {
-    const { frozen } = run.manifest;
-    const model = frozen?.model ?? null;
-    if (model === null)
-      throw new SavedModelError(run.path, 'it is no language model that lies outside the run');
-    const lossReduction = frozen?.lossReduction ?? null;
+    const source = textSource(run);
+    if (source === null) throw new SavedModelError(run.path, 'it is no language model');
+    const { model, lossReduction } = source;
     if (lossReduction === null)
       throw new SavedModelError(run.path, 'its loss is not said to be a sum or a mean');
     const directory = moved ?? model.path;
@@ -89,7 +87,7 @@ export class TextModel implements InputModel {
 }
 
 /** What the run's texts were tokenized by, which a moved model's folder may hold; null where there is none. */
-function tokenizerOf({ path: of, tokenizer }: ModelReference, directory: string): string | null {
+function tokenizerOf({ path: of, tokenizer }: TextSource['model'], directory: string): string | null {
   if (tokenizer !== null && path.resolve(tokenizer) !== path.resolve(of)) return tokenizer;
   return tokenizer !== null || fs.existsSync(tokenizerFile(directory)) ? directory : null;
 }

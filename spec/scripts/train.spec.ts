@@ -8,6 +8,8 @@ import { findAttributedLayers } from '../../lib/capture/attributed-layers';
 import { collate } from '../../lib/datasets/collate';
 import { openDataset } from '../../lib/datasets/dataset';
 import { digestWeights } from '../../lib/run/model-files';
+import { textInputs } from '../../scripts/query/inputs';
+import { QuerySession } from '../../scripts/query/session';
 import { toOptions, type TrainArguments } from '../../scripts/train/arguments';
 import { trainLanguageModel } from '../../scripts/train/train-language-model';
 import type { TrainOptions } from '../../scripts/train/train-options';
@@ -168,6 +170,18 @@ describe('training in one step', () => {
     tf.dispose(xs);
     model.optimizer.dispose();
     lm.model.dispose();
+  });
+
+  it('makes a run that texts ask: by a text of its own, by the row that training stored of it', async () => {
+    // Too small a step to change a float32, so that the saved weights are those the row is of.
+    const still = options('still', { learningRate: 1e-12, projectionDim: 4 });
+    const { run } = await trainLanguageModel(still, silent);
+    const session = await QuerySession.open(run.path, { engine: 'exact', onTruncated: () => undefined });
+    for (const id of [0, 1, 3]) {
+      const [question] = await session.fromInputs(textInputs('here', [ROWS[id] ?? '']));
+      expect(relativeError(question?.row ?? [], session.attributor.row(id))).toBeLessThan(ROUNDING);
+    }
+    await session.close();
   });
 
   it('goes on from the folder that it has saved, with the tokenizer there', async () => {
