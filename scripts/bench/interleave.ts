@@ -5,7 +5,7 @@ import path from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 import { GradientCollectorCallback, prepareForGradientCollection } from '../../callbacks';
 import { applyHostFixes } from '../../lib/host-fixes';
-import { disposeBenchModel, type BenchModel, type BenchModelFactory } from './models';
+import { disposeBenchModel, type BenchModel, type BenchModelFactory, type OptimizerName } from './models';
 import { spread, type Spread } from './statistics';
 import { Turns, type Player } from './turns';
 import { BASELINE, type Variant } from './variants';
@@ -14,6 +14,7 @@ import { verifyGradients } from './verification';
 export interface InterleaveOptions {
   /** Timed steps of each variant. */
   readonly steps: number;
+  readonly optimizer: OptimizerName;
 }
 
 /** What one variant of one model measured. Times are of a training step, in milliseconds. */
@@ -79,7 +80,7 @@ class Lane implements Player {
 export async function interleave(
   factory: BenchModelFactory,
   variants: readonly Variant[],
-  { steps }: InterleaveOptions,
+  { steps, optimizer }: InterleaveOptions,
 ): Promise<Measurement[]> {
   const undo = applyHostFixes();
   for (const { collect, crossEntropy } of variants) {
@@ -88,7 +89,10 @@ export async function interleave(
   }
   undo();
   const lanes = variants.map((variant) => {
-    return new Lane(variant, factory({ batches: WARM_UP + steps, crossEntropy: variant.crossEntropy }));
+    return new Lane(
+      variant,
+      factory({ batches: WARM_UP + steps, crossEntropy: variant.crossEntropy, optimizer }),
+    );
   });
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'bergson-bench-'));
   const turns = new Turns(lanes);

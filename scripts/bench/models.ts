@@ -18,7 +18,20 @@ export interface BenchModelOptions {
   readonly batches: number;
   /** Loss of the language model's tokens; the classifiers use tfjs's own by name. */
   readonly crossEntropy: CrossEntropy;
+  /** Default: Adam. */
+  readonly optimizer?: OptimizerName;
 }
+
+const OPTIMIZERS = {
+  adam: () => tf.train.adam(LEARNING_RATE),
+  adamax: () => tf.train.adamax(LEARNING_RATE),
+  rmsprop: () => tf.train.rmsprop(LEARNING_RATE),
+  adagrad: () => tf.train.adagrad(LEARNING_RATE),
+  adadelta: () => tf.train.adadelta(LEARNING_RATE),
+} as const;
+
+export type OptimizerName = keyof typeof OPTIMIZERS;
+export const OPTIMIZER_NAMES = Object.keys(OPTIMIZERS) as OptimizerName[];
 
 export type BenchModelFactory = (options: BenchModelOptions) => BenchModel;
 
@@ -26,7 +39,7 @@ const LEARNING_RATE = 1e-3;
 const CLASSES = 10;
 
 /** 784-512-512-10 classifier, batch of 64: 669,706 weights. */
-const multilayerPerceptron: BenchModelFactory = ({ batches }) => {
+const multilayerPerceptron: BenchModelFactory = ({ batches, optimizer = 'adam' }) => {
   const kernelInitializer = (seed: number) => tf.initializers.heNormal({ seed });
   const model = tf.sequential({
     layers: [
@@ -40,11 +53,11 @@ const multilayerPerceptron: BenchModelFactory = ({ batches }) => {
       tf.layers.dense({ units: CLASSES, activation: 'softmax', kernelInitializer: kernelInitializer(3) }),
     ],
   });
-  return classifier('mlp', model, [784], 64, batches);
+  return classifier('mlp', model, [784], 64, batches, optimizer);
 };
 
 /** Two 3x3 convolutions (32 and 64 filters), each pooled, and two dense layers, batch of 64: 421,642 weights. */
-const convolutional: BenchModelFactory = ({ batches }) => {
+const convolutional: BenchModelFactory = ({ batches, optimizer = 'adam' }) => {
   const kernelInitializer = (seed: number) => tf.initializers.heNormal({ seed });
   const convolution = (filters: number, seed: number) => ({
     filters,
@@ -64,11 +77,11 @@ const convolutional: BenchModelFactory = ({ batches }) => {
       tf.layers.dense({ units: CLASSES, activation: 'softmax', kernelInitializer: kernelInitializer(4) }),
     ],
   });
-  return classifier('cnn', model, [28, 28, 1], 64, batches);
+  return classifier('cnn', model, [28, 28, 1], 64, batches, optimizer);
 };
 
 /** The convolutional network with batch normalization before each activation: 421,994 weights, 192 of them averages. */
-const normalizedConvolutional: BenchModelFactory = ({ batches }) => {
+const normalizedConvolutional: BenchModelFactory = ({ batches, optimizer = 'adam' }) => {
   const kernelInitializer = (seed: number) => tf.initializers.heNormal({ seed });
   const convolution = (filters: number, seed: number) => ({
     filters,
@@ -92,11 +105,11 @@ const normalizedConvolutional: BenchModelFactory = ({ batches }) => {
       tf.layers.dense({ units: CLASSES, activation: 'softmax', kernelInitializer: kernelInitializer(4) }),
     ],
   });
-  return classifier('cnn-bn', model, [28, 28, 1], 64, batches);
+  return classifier('cnn-bn', model, [28, 28, 1], 64, batches, optimizer);
 };
 
 /** One LSTM of 128 units over 28 steps of 28 numbers, batch of 64: 81,674 weights. */
-const recurrent: BenchModelFactory = ({ batches }) => {
+const recurrent: BenchModelFactory = ({ batches, optimizer = 'adam' }) => {
   const model = tf.sequential({
     layers: [
       tf.layers.lstm({
@@ -112,13 +125,13 @@ const recurrent: BenchModelFactory = ({ batches }) => {
       }),
     ],
   });
-  return classifier('lstm', model, [28, 28], 64, batches);
+  return classifier('lstm', model, [28, 28], 64, batches, optimizer);
 };
 
 const WORDS = { vocabulary: 100_000, width: 32, length: 50, batchSize: 64 };
 
 /** The mean of 50 embedded words of 100,000 and a dense layer, batch of 64: 3.2 million weights. */
-const wordClassifier: BenchModelFactory = ({ batches }) => {
+const wordClassifier: BenchModelFactory = ({ batches, optimizer = 'adam' }) => {
   const { vocabulary, width, length, batchSize } = WORDS;
   const model = tf.sequential({
     layers: [
@@ -136,7 +149,7 @@ const wordClassifier: BenchModelFactory = ({ batches }) => {
       }),
     ],
   });
-  model.compile({ optimizer: tf.train.adam(LEARNING_RATE), loss: 'categoricalCrossentropy' });
+  model.compile({ optimizer: OPTIMIZERS[optimizer](), loss: 'categoricalCrossentropy' });
   const examples = batches * batchSize;
   const xs = tf.randomUniform([examples, length], 0, vocabulary, 'int32', 11);
   const ys = tf.tidy(() => tf.oneHot(xs.min(1).mod(tf.scalar(CLASSES, 'int32')).as1D(), CLASSES).toFloat());
@@ -150,8 +163,9 @@ function classifier(
   shape: number[],
   batchSize: number,
   batches: number,
+  optimizer: OptimizerName,
 ): BenchModel {
-  model.compile({ optimizer: tf.train.adam(LEARNING_RATE), loss: 'categoricalCrossentropy' });
+  model.compile({ optimizer: OPTIMIZERS[optimizer](), loss: 'categoricalCrossentropy' });
   const examples = batches * batchSize;
   const width = tf.util.sizeFromShape(shape);
   const xs = tf.randomUniform([examples, ...shape], 0, 1, 'float32', 11);
@@ -166,7 +180,7 @@ function classifier(
 const LM = { vocabulary: 2048, context: 128, width: 256, layers: 4, heads: 4, batchSize: 8 };
 
 /** GPT-like: 4 pre-norm blocks, width 256, 4 heads, context 128, vocabulary 2,048, batch of 8: 4.2 million weights. */
-const languageModel: BenchModelFactory = ({ batches, crossEntropy }) => {
+const languageModel: BenchModelFactory = ({ batches, crossEntropy, optimizer = 'adam' }) => {
   const tokens = tf.input({ shape: [LM.context], name: 'tokens' });
   const labels = tf.input({ shape: [LM.context], name: 'labels' });
   const apply = (layer: tf.layers.Layer, inputs: tf.SymbolicTensor | tf.SymbolicTensor[]) =>
@@ -190,7 +204,7 @@ const languageModel: BenchModelFactory = ({ batches, crossEntropy }) => {
   const model = tf.model({ inputs: [tokens, labels], outputs: losses });
   // The model's output is already its loss, so the targets of `fit` are placeholders.
   model.compile({
-    optimizer: tf.train.adam(LEARNING_RATE),
+    optimizer: OPTIMIZERS[optimizer](),
     loss: (_placeholder: tf.Tensor, loss: tf.Tensor) => loss,
   });
 

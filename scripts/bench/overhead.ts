@@ -5,7 +5,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { describeBackend, loadBackend, type BackendDescription } from '../../lib/backend';
 import { interleave, type Measurement } from './interleave';
-import { modelNamed, MODELS } from './models';
+import { modelNamed, MODELS, OPTIMIZER_NAMES } from './models';
 import { ownPeak, peakAlone } from './peak-memory';
 import type { Spread } from './statistics';
 import { BASELINE, VARIANTS } from './variants';
@@ -21,7 +21,7 @@ interface Report {
 }
 
 async function main(): Promise<void> {
-  const { models, variants, steps, json } = await yargs(hideBin(process.argv))
+  const { models, variants, optimizer, steps, json } = await yargs(hideBin(process.argv))
     .usage('$0 times training steps, with and without what this project adds to them')
     .option('models', {
       type: 'string',
@@ -36,6 +36,11 @@ async function main(): Promise<void> {
       default: VARIANTS.map(({ name }) => name),
       describe: VARIANTS.map(({ name, description }) => `${name}: ${description}`).join('; '),
     })
+    .option('optimizer', {
+      choices: OPTIMIZER_NAMES,
+      default: 'adam' as const,
+      describe: 'What trains the models',
+    })
     .option('steps', {
       type: 'number',
       describe: 'Timed steps for each variant (default: from 150 to 20, by model)',
@@ -48,7 +53,7 @@ async function main(): Promise<void> {
   const measurements: (Measurement & { peakMegabytes: number })[] = [];
   for (const name of models) {
     const { factory, steps: usual } = modelNamed(name);
-    for (const measured of await interleave(factory, chosen, { steps: steps ?? usual })) {
+    for (const measured of await interleave(factory, chosen, { steps: steps ?? usual, optimizer })) {
       const alone = chosen.length === 1 && models.length === 1;
       const peakMegabytes = alone ? ownPeak() : peakAlone(measured.model, measured.variant, PEAK_STEPS);
       measurements.push({ ...measured, peakMegabytes });

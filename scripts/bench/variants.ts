@@ -45,7 +45,7 @@ export const VARIANTS: readonly Variant[] = [
     collect: { ...collect, normalizer: ones },
   },
   {
-    name: 'collect-adam',
+    name: 'collect-state',
     description: 'divided by the optimizer’s moments, with useOptimizerState',
     ...fast,
     collect: { ...collect, useOptimizerState: true },

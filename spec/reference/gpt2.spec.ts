@@ -182,6 +182,13 @@ it('gives its per-example gradients', () => {
   expectRows('index_raw_p8', ALL, (map) => project(gradients(map), ...matricesOf(map)));
 });
 
+it('gives its per-example gradients projected by normal matrices', () => {
+  const gradients = collect({});
+  const matrices = (map: string) =>
+    ['left', 'right'].map((side) => projections(`normal/${map}/${side}`)) as [tf.Tensor2D, tf.Tensor2D];
+  expectRows('index_normalproj_p8', ALL, (map) => project(gradients(map), ...matrices(map)));
+});
+
 it('gives its gradients of each token', () => {
   const gradients = collect({ attribute: 'tokens' });
   const tokens = documents.flatMap((ids, document) =>
