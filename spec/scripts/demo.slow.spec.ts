@@ -183,7 +183,11 @@ describe('the demo', () => {
 
     it.each([
       { what: 'no question', args: [], says: 'a prompt needs a terminal' },
-      { what: 'two', args: ['--example', '1', '--input', queries], says: 'either --example or --input' },
+      {
+        what: 'two',
+        args: ['--example', '1', '--input', queries],
+        says: 'one of --example, --text and --input',
+      },
       { what: 'an id that is no number', args: ['--example', 'seven'], says: 'whole numbers' },
     ])('exits with 2 on $what', ({ args, says }) => {
       const { code, stdout, stderr } = runBergson(['query', run, ...args]);
