@@ -212,7 +212,7 @@ function tellWhatNext(run: string): void {
   console.log(heading('Next'));
   const dataset = `${run}-data/passages.jsonl`;
   for (const command of [
-    `query ${run} --example 17`,
+    `query ${run} --text 'The state of our union is strong.'`,
     `train ${run}-more --model ${run}/model --epochs 1 \\\n      --dataset ${dataset}`,
     `build ${run}-tokens --model ${run}/model --attribute tokens \\\n      --dataset ${dataset}`,
   ])
