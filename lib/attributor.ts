@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 import type { Batch } from './compiled-model';
-import { EmptyQueryError, InvalidOptionError } from './errors';
+import { EmptyQueryError, InvalidOptionError, LayoutMismatchError } from './errors';
 import { attributed, meanRow, nearest, type Aggregate } from './query/aggregate';
 import type { OnDamage } from './query/damage';
 import { epochScores } from './query/epoch-scores';
@@ -15,7 +15,8 @@ import type { ScoreOptions, ScoreSummary } from './scores/score-store';
 import { columnRanges, layerNumbers } from './search/exact';
 import { checkQueries, type EngineName, type SearchOptions } from './search/gradient-index';
 import { openIndex, type OpenedIndex, type OpenIndexOptions } from './search/open-index';
-import { columnOffsets, type Column } from './store/format';
+import { columnOffsets, describeColumns, type Column } from './store/format';
+import { GradientStoreReader } from './store/reader';
 import type { Verification, VerifyOptions } from './verification/verify';
 
 export interface AttributorOptions extends Pick<OpenIndexOptions, 'engine' | 'recall'> {
@@ -203,9 +204,20 @@ export class Attributor {
     return this.preconditioning.toStoreRows(await this.gradients.rows(model, query));
   }
 
-  /** Rows of another run made as this one, which are not preconditioned, as the store's rows are. */
-  toStoreRows(rows: Float32Array[]): Float32Array[] {
-    return this.preconditioning.toStoreRows(rows);
+  /**
+   * All rows of another run, made as this one, as the store's rows are: to search or score with, each [width].
+   * @throws LayoutMismatchError if its columns are not these
+   */
+  rowsOfRun(run: Run): Float32Array[] {
+    const store = GradientStoreReader.open(run.storeDirectory());
+    try {
+      const [left, right] = [describeColumns(store.columns), describeColumns(this.columns)];
+      if (left !== right) throw new LayoutMismatchError(run.path, this.run.path, 'columns', left, right);
+      const ids = Array.from({ length: store.rows }, (_, id) => id).filter((id) => store.isWritten(id));
+      return this.preconditioning.toStoreRows(ids.map((id) => store.row(id)));
+    } finally {
+      store.close();
+    }
   }
 
   /**

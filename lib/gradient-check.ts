@@ -4,6 +4,7 @@ import type { AttributedPart } from './capture/attributed-layers';
 import { batchLoss, exampleOf, type Batch } from './compiled-model';
 import { differenceError } from './finite-differences';
 import { GradientCollector, type GradientCollectorOptions } from './gradient-collector';
+import { relativeError } from './relative-error';
 
 export interface GradientCheckOptions extends Pick<
   GradientCollectorOptions,
@@ -101,14 +102,4 @@ function partGradients(parts: readonly AttributedPart[], loss: () => tf.Scalar):
       return part.asMatrix(own).dataSync<'float32'>().slice();
     });
   });
-}
-
-/** The largest difference, relative to the largest element expected. */
-function relativeError(found: ArrayLike<number>, expected: ArrayLike<number>): number {
-  let [difference, largest] = [0, 0];
-  for (let i = 0; i < found.length; i++) {
-    difference = Math.max(difference, Math.abs((found[i] ?? NaN) - (expected[i] ?? NaN)));
-    largest = Math.max(largest, Math.abs(expected[i] ?? NaN));
-  }
-  return difference === 0 ? 0 : difference / largest;
 }

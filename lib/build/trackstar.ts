@@ -144,7 +144,9 @@ async function score(run: string, store: string, queries: Run, show: ShowProgres
   const attributor = await Attributor.open(run, { store, engine: 'exact' });
   const progress = show('scoring', attributor.rows);
   try {
-    return await attributor.score(queryRows(attributor, queries), {
+    // Brought to unit norm after preconditioning, never before.
+    const rows = attributor.rowsOfRun(queries).map(toUnitNorm);
+    return await attributor.score(rows, {
       path: file,
       format: 'parquet',
       unitNorm: true,
@@ -155,17 +157,6 @@ async function score(run: string, store: string, queries: Run, show: ShowProgres
   } finally {
     progress.stop();
     await attributor.close();
-  }
-}
-
-/** The rows of queries, preconditioned as the store's are, at unit norm: after that, never before. */
-function queryRows(attributor: Attributor, queries: Run): Float32Array[] {
-  const rows = GradientStoreReader.open(queries.storeDirectory());
-  try {
-    const ids = Array.from({ length: rows.rows }, (_, id) => id).filter((id) => rows.isWritten(id));
-    return attributor.toStoreRows(ids.map((id) => rows.row(id))).map(toUnitNorm);
-  } finally {
-    rows.close();
   }
 }
 

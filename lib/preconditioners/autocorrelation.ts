@@ -9,7 +9,7 @@ import {
   RowShapeError,
 } from '../errors';
 import { float64Algebra, type GramSum } from '../../kernels/float64/algebra';
-import type { Column } from '../store/format';
+import { describeColumns, type Column } from '../store/format';
 import type { GradientStoreReader } from '../store/reader';
 
 export interface Autocorrelation {
@@ -141,9 +141,4 @@ export function mixAutocorrelations(
     matrix.map((value, j) => share * value + (1 - share) * (query.matrices[i]?.[j] ?? NaN)),
   );
   return { examples: train.examples + query.examples, columns: train.columns, matrices };
-}
-
-/** Layers and widths, in order, to compare and to name in errors. */
-export function describeColumns(columns: readonly Column[]): string {
-  return columns.map(({ layer, width }) => `${layer}: ${width}`).join(', ');
 }

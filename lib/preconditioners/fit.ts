@@ -1,10 +1,10 @@
 /** Fits the preconditioner of a store from its rows, and puts it beside them. */
 import { AlreadyPreconditionedError, BergsonError, LayoutMismatchError } from '../errors';
 import { storeChecksum } from '../search/hnsw-format';
+import { describeColumns } from '../store/format';
 import type { GradientStoreReader } from '../store/reader';
 import {
   autocorrelationOf,
-  describeColumns,
   mixAutocorrelations,
   type Autocorrelation,
   type Progress,

@@ -3,11 +3,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { CorruptRecordError, PreconditionerMismatchError, PreconditionerNotFoundError } from '../errors';
 import { guardWrite } from '../store/disk';
-import type { Column } from '../store/format';
+import { describeColumns, type Column } from '../store/format';
 import type { GradientStoreReader } from '../store/reader';
 import { isMap, readRecord, sha256, writeRecord } from '../store/record-file';
 import { SafetensorsFile, writeSafetensors, type SafetensorsTensor } from '../store/safetensors';
-import { describeColumns } from './autocorrelation';
 import type { Decomposition } from './decomposition';
 import { Preconditioner } from './preconditioner';
 

@@ -133,3 +133,8 @@ export function parseInfo(text: string, file: string): StoreLayout {
   checkLayout(layout, file);
   return layout;
 }
+
+/** Layers and widths, in order, to compare and to name in errors. */
+export function describeColumns(columns: readonly Column[]): string {
+  return columns.map(({ layer, width }) => `${layer}: ${width}`).join(', ');
+}

@@ -5,6 +5,7 @@ import type { Attributor } from '../attributor';
 import { exampleOf, type Batch } from '../compiled-model';
 import { CorruptRecordError } from '../errors';
 import { checkGradients, type GradientCheck } from '../gradient-check';
+import { relativeError } from '../relative-error';
 import { isMap, readRecord, writeRecord } from '../store/record-file';
 
 const RECORD = { kind: 'run check', version: 1 };
@@ -30,7 +31,7 @@ export async function checkRun(
   for (const [i, row] of together.entries()) {
     const alone = exampleOf(batch, i);
     const [own = new Float32Array()] = await attributor.queryRows(model, alone);
-    differences.push(relativeDifference(row, own));
+    differences.push(relativeError(row, own));
     tf.dispose([alone.xs, alone.ys]);
   }
   return {
@@ -64,13 +65,4 @@ export function readRunCheck(run: string): RunCheck | undefined {
 
 function fileOf(run: string): string {
   return path.join(run, 'check.msgpack');
-}
-
-function relativeDifference(left: Float32Array, right: Float32Array): number {
-  let [difference, largest] = [0, 0];
-  right.forEach((value, i) => {
-    difference = Math.max(difference, Math.abs(value - (left[i] ?? NaN)));
-    largest = Math.max(largest, Math.abs(value));
-  });
-  return difference === 0 ? 0 : difference / largest;
 }

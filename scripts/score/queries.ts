@@ -1,9 +1,6 @@
 /** What rows are scored by: inputs of the run's own model, or the rows of another run. */
 import fs from 'node:fs';
-import { LayoutMismatchError } from '../../lib/errors';
 import { Run } from '../../lib/run/run';
-import type { Column } from '../../lib/store/format';
-import { GradientStoreReader } from '../../lib/store/reader';
 import { readInputs } from '../query/inputs';
 import type { QuerySession } from '../query/session';
 
@@ -13,20 +10,5 @@ export async function readQueries(session: QuerySession, from: string): Promise<
     const questions = await session.fromInputs(readInputs(from));
     return questions.map(({ row }) => row);
   }
-  const store = GradientStoreReader.open(Run.open(from).storeDirectory());
-  try {
-    const [left, right] = [describe(store.columns), describe(session.attributor.columns)];
-    if (left !== right)
-      throw new LayoutMismatchError(from, session.attributor.run.path, 'columns', left, right);
-    const rows = Array.from({ length: store.rows }, (_, row) => row).flatMap((row) =>
-      store.isWritten(row) ? store.row(row) : [],
-    );
-    return session.attributor.toStoreRows(rows);
-  } finally {
-    store.close();
-  }
-}
-
-function describe(columns: readonly Column[]): string {
-  return columns.map(({ layer, width }) => `${layer}: ${width}`).join(', ');
+  return session.attributor.rowsOfRun(Run.open(from));
 }
