@@ -7,6 +7,7 @@ import { applyTo, CompositeLayer, onlyInput } from './layers/composite-layer';
 import { LayerNorm } from './layers/layer-norm';
 import { Linear } from './layers/linear';
 import { PositionEmbedding } from './layers/position-embedding';
+import { preNorm } from './layers/pre-norm';
 import { TokenEmbedding } from './layers/token-embedding';
 
 interface Gpt2BlockArgs extends tf.serialization.ConfigDict {
@@ -90,11 +91,7 @@ class Gpt2Block extends CompositeLayer {
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
-    return tf.tidy(() => {
-      const x = onlyInput(inputs);
-      const attended = tf.add(x, applyTo(this.attn, applyTo(this.ln_1, x)));
-      return tf.add(attended, applyTo(this.mlp, applyTo(this.ln_2, attended)));
-    });
+    return preNorm(onlyInput(inputs), [this.ln_1, this.attn], [this.ln_2, this.mlp]);
   }
 
   override getConfig(): tf.serialization.ConfigDict {

@@ -7,6 +7,7 @@ import { applyTo, CompositeLayer, onlyInput } from './layers/composite-layer';
 import { Linear } from './layers/linear';
 import { RmsNorm } from './layers/rms-norm';
 import { rotate } from './layers/rotary';
+import { preNorm } from './layers/pre-norm';
 import { TokenEmbedding } from './layers/token-embedding';
 import type { ModelConfig } from './model-config';
 import { rotaryFrequencies } from './rotary-frequencies';
@@ -115,11 +116,11 @@ class LlamaBlock extends CompositeLayer {
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
-    return tf.tidy(() => {
-      const x = onlyInput(inputs);
-      const attended = tf.add(x, applyTo(this.self_attn, applyTo(this.input_layernorm, x)));
-      return tf.add(attended, applyTo(this.mlp, applyTo(this.post_attention_layernorm, attended)));
-    });
+    return preNorm(
+      onlyInput(inputs),
+      [this.input_layernorm, this.self_attn],
+      [this.post_attention_layernorm, this.mlp],
+    );
   }
 
   override getConfig(): tf.serialization.ConfigDict {
