@@ -55,7 +55,7 @@ export class GradientCollectorCallback extends tf.Callback {
     return Promise.resolve();
   }
 
-  /** @throws NonFiniteGradientError, Float16OverflowError, DiskWriteError */
+  /** @throws NonFiniteGradientError, DiskWriteError */
   override async onBatchEnd(): Promise<void> {
     const step = this.takeStep();
     if (step !== null) await this.recorder?.writeStep(step);

@@ -25,6 +25,7 @@ export interface Addon {
     facts: Int32Array,
     block: Uint8Array,
     written: Uint8Array,
+    factors: Float32Array,
     ranges: Uint32Array,
     queries: Float32Array,
     highest: Float32Array,

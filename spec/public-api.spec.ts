@@ -32,7 +32,6 @@ it('exports these names and no others', () => {
      "ExportError",
      "FallbackError",
      "FixedNormalizer",
-     "Float16OverflowError",
      "GradientCollector",
      "GradientCollectorCallback",
      "GradientStoreReader",

@@ -84,11 +84,11 @@ Number* numbers(napi_env env, napi_value array, std::size_t* count = nullptr) {
 }
 
 napi_value scan(napi_env env, napi_callback_info info) {
-  std::size_t count = 9;
-  napi_value arguments[9];
+  std::size_t count = 10;
+  napi_value arguments[10];
   napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
-  if (count < 9) {
-    napi_throw_error(env, nullptr, "scan takes nine arrays");
+  if (count < 10) {
+    napi_throw_error(env, nullptr, "scan takes ten arrays");
     return nullptr;
   }
   std::int32_t* facts = numbers<std::int32_t>(env, arguments[0]);
@@ -103,13 +103,14 @@ napi_value scan(napi_env env, napi_callback_info info) {
   scan.columns = static_cast<std::size_t>(facts[7]);
   scan.rows = numbers<std::uint8_t>(env, arguments[1]);
   scan.written = numbers<std::uint8_t>(env, arguments[2]);
-  scan.ranges = numbers<std::uint32_t>(env, arguments[3], &scan.range_count);
+  scan.factors = numbers<float>(env, arguments[3]);
+  scan.ranges = numbers<std::uint32_t>(env, arguments[4], &scan.range_count);
   scan.range_count /= 2;
-  scan.queries = numbers<float>(env, arguments[4]);
-  scan.highest = numbers<float>(env, arguments[5]);
-  scan.lowest = numbers<float>(env, arguments[6]);
-  scan.margins = numbers<float>(env, arguments[7]);
-  scan.hits = numbers<bergson::Hit>(env, arguments[8], &scan.capacity);
+  scan.queries = numbers<float>(env, arguments[5]);
+  scan.highest = numbers<float>(env, arguments[6]);
+  scan.lowest = numbers<float>(env, arguments[7]);
+  scan.margins = numbers<float>(env, arguments[8]);
+  scan.hits = numbers<bergson::Hit>(env, arguments[9], &scan.capacity);
   scan.capacity /= sizeof(bergson::Hit) / sizeof(float);
   const bergson::Scanned scanned = bergson::scan(scan, first);
   facts[0] = static_cast<std::int32_t>(scanned.next);

@@ -20,6 +20,10 @@ constexpr std::size_t kPanel = 256;
 // Below this sum of squares float32 may have lost some to underflow.
 constexpr float kSmallestSquares = 0x1p-90f;
 
+// Norms of rows between which multiplying scores by their factor neither overflows nor loses to underflow.
+constexpr float kSmallestLength = 0x1p-90f;
+constexpr float kLargestLength = 0x1p120f;
+
 // Scores [rows, queries] and sums of squares [rows] of a tile of rows.
 struct Tile {
   std::vector<float> scores;
@@ -109,7 +113,12 @@ Scale scale_of(const Scan& s, std::size_t row, float squares) {
   }
   if (!(squares < std::numeric_limits<float>::infinity())) return {1.0f, std::numeric_limits<float>::infinity()};
   const float norm = std::sqrt(squares);
-  return s.unit_norm ? Scale{1.0f / norm, 1.0f} : Scale{1.0f, norm};
+  if (s.unit_norm) return {1.0f / norm, 1.0f};
+  if (s.factors == nullptr) return {1.0f, norm};
+  const float factor = s.factors[row];
+  const float length = norm * factor;
+  const bool in_range = length > kSmallestLength && length < kLargestLength;
+  return {factor, in_range ? length : std::numeric_limits<float>::infinity()};
 }
 
 // Whether any query may have the row among its best or worst. Written so that what is no number may.

@@ -20,6 +20,8 @@ struct Scan {
   std::size_t width, count;
   // One byte a row, 1 where it is there; null where all are.
   const std::uint8_t* written;
+  // [count], powers of two that rows are multiplied by; null where all are 1.
+  const float* factors;
   // Pairs of first and end of stretches of columns.
   const std::uint32_t* ranges;
   std::size_t range_count;

@@ -39,9 +39,10 @@ export interface BlockScanner {
   readonly lowest: Float32Array;
   /**
    * Scans rows `first` up to `count` of the block, as long as there is room for hits. `written` [count] has 1 for
-   * rows that are there. Returns the row to go on from.
+   * rows that are there, `factors` [count] what their numbers are multiplied by, powers of two; undefined: all are there, and
+   * have factor 1. Returns the row to go on from.
    */
-  scan(first: number, count: number, written: Uint8Array | undefined): number;
+  scan(first: number, count: number, written?: Uint8Array, factors?: Float32Array): number;
   /** Of the last scan. */
   readonly hits: Hits;
 }

@@ -12,6 +12,7 @@ const TILE_ROWS = 120;
 const LEAST_ROOM = 16_384;
 
 const EVERY_ROW = new Uint8Array(0);
+const NO_FACTORS = new Float32Array(0);
 
 export class NativeScanner implements BlockScanner {
   readonly block: Uint8Array;
@@ -56,7 +57,7 @@ export class NativeScanner implements BlockScanner {
     this.facts = Int32Array.of(0, 0, width, +half, +unitNorm, scaled.length, strip, columns);
   }
 
-  scan(first: number, count: number, written: Uint8Array = EVERY_ROW): number {
+  scan(first: number, count: number, written = EVERY_ROW, factors = NO_FACTORS): number {
     const { facts, block, ranges, queries, highest, lowest, margins, hits } = this;
     facts[0] = first;
     facts[1] = count;
@@ -64,6 +65,7 @@ export class NativeScanner implements BlockScanner {
       facts,
       block,
       written,
+      factors,
       ranges,
       queries,
       highest,

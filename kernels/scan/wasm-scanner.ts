@@ -21,6 +21,10 @@ const PAGE = 65_536;
 /** Below it float32 may have lost some to underflow. */
 const SMALLEST_SQUARES = 2 ** -90;
 
+/** Of rows with a factor: between them scores neither overflow nor lose to underflow when they are multiplied by it. */
+const SMALLEST_NORM = 2 ** -90;
+const LARGEST_NORM = 2 ** 120;
+
 /** From it on a float16 row may hold infinity or NaN, which the kernel reads as 65,536 and more. */
 const LARGEST_HALF_SQUARES = 2 ** 32;
 
@@ -103,7 +107,7 @@ export class WasmScanner implements BlockScanner {
     this.hits = new PackedHits(new Float32Array(4 * Math.max(LEAST_ROOM, 2 * TILE_ROWS * count)));
   }
 
-  scan(first: number, count: number, written?: Uint8Array): number {
+  scan(first: number, count: number, written?: Uint8Array, factors?: Float32Array): number {
     const { hits, scaled } = this;
     hits.count = 0;
     let next = first;
@@ -112,7 +116,8 @@ export class WasmScanner implements BlockScanner {
       if (4 * (hits.count + rows * scaled.length) > hits.floats.length) break;
       this.scoreTile(next, rows);
       for (let row = 0; row < rows; row++) {
-        if (written === undefined || written[next + row] === 1) this.select(next + row, row);
+        if (written === undefined || written[next + row] === 1)
+          this.select(next + row, row, factors?.[next + row]);
       }
       next += rows;
     }
@@ -148,16 +153,19 @@ export class WasmScanner implements BlockScanner {
   }
 
   /** Adds hits of the row, whose scores are the tile's `at`-th; comparisons are such that what is no number is a hit. */
-  private select(row: number, at: number): void {
+  private select(row: number, at: number, factor = 1): void {
     const { hits, scaled, sums, padded, highest, lowest, question } = this;
     const { unitNorm } = question;
     const squares = this.squares[at]!;
-    const norm = Math.sqrt(squares);
+    const norm = Math.sqrt(squares) * (unitNorm ? 1 : factor);
     const zero = squares < SMALLEST_SQUARES && this.isZero(row);
     const unknown =
-      !zero && (squares < SMALLEST_SQUARES || !(squares < (question.half ? LARGEST_HALF_SQUARES : Infinity)));
+      !zero &&
+      (squares < SMALLEST_SQUARES ||
+        !(squares < (question.half ? LARGEST_HALF_SQUARES : Infinity)) ||
+        (factor !== 1 && !(norm > SMALLEST_NORM && norm < LARGEST_NORM)));
     for (let query = 0; query < scaled.length; query++) {
-      const scale = zero ? 0 : unitNorm && !unknown ? 1 / norm : 1;
+      const scale = zero ? 0 : !unitNorm ? factor : unknown ? 1 : 1 / norm;
       const score = sums[at * padded + query]! * scale;
       const margin = unknown ? Infinity : zero ? 0 : scaled[query]!.margin * (unitNorm ? 1 : norm);
       if (score + margin < highest[query]! && score - margin > lowest[query]!) continue;

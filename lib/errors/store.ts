@@ -27,7 +27,7 @@ export class StoreExistsError extends BergsonError {
 export class CorruptStoreError extends BergsonError {
   constructor(
     readonly path: string,
-    readonly quantity: 'bytes' | 'sha256' | 'layout',
+    readonly quantity: 'bytes' | 'sha256' | 'layout' | 'scales',
     readonly expected: number | string,
     readonly found: number | string,
   ) {
@@ -129,20 +129,6 @@ export class NonFiniteValueError extends BergsonError {
     const of = example === undefined ? '' : ` of example ${example}`;
     const at = layer === undefined ? '' : ` in layer \`${layer}\``;
     super(`${where}${of} holds ${value}${at}; look for a diverging loss or a division by zero`);
-  }
-}
-
-/** Thrown when a finite gradient is too large for a float16 store (beyond ±65,504 after rounding). */
-export class Float16OverflowError extends BergsonError {
-  constructor(
-    readonly layer: string,
-    readonly example: number,
-    readonly value: number,
-  ) {
-    super(
-      `the gradient of example ${example} in layer \`${layer}\` holds ${value}, beyond float16's 65504; ` +
-        "store as 'float32', or scale the gradients down",
-    );
   }
 }
 

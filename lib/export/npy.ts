@@ -1,4 +1,4 @@
-/** numpy's `.npy`: all rows as one matrix [rows, width], in the store's dtype. */
+/** numpy's `.npy`: all rows as one matrix [rows, width], in the dtype that holds the store's values. */
 import { AtomicFile } from '../store/atomic-file';
 import { encodeFloat16 } from '../store/float16';
 import type { GradientStoreReader } from '../store/reader';
@@ -9,7 +9,7 @@ export function writeNpy(
   store: GradientStoreReader,
   onProgress?: (rows: number) => void,
 ): void {
-  const { rows, width, dtype } = store;
+  const { rows, width, valueDtype: dtype } = store;
   const file = AtomicFile.create(path);
   try {
     file.write(header(dtype === 'float16' ? '<f2' : '<f4', rows, width));

@@ -16,7 +16,7 @@ const DATA = 'data-00000-of-00001.arrow';
 type Arrow = typeof import('apache-arrow');
 
 /**
- * Writes columns `example` (int64), `position` of tokens, a list for each layer in the store's dtype, and `record`
+ * Writes columns `example` (int64), `position` of tokens, a list for each layer in the dtype that holds its values, and `record`
  * (JSON). Rows that were never written are left out. The folder is renamed into place last.
  * @throws OutputExistsError, DiskWriteError
  */
@@ -99,7 +99,7 @@ async function writeRows(
 
 /** The record batches of all rows, each a block of the store. */
 function batchesOf(arrow: Arrow, run: Run, store: GradientStoreReader) {
-  const half = store.dtype === 'float16';
+  const half = store.valueDtype === 'float16';
   const number = half ? new arrow.Float16() : new arrow.Float32();
   const field = (name: string, type: DataType) => new arrow.Field(name, type, true);
   const lists = store.columns.map(({ width }) => new arrow.FixedSizeList(width, field('item', number)));
@@ -161,7 +161,10 @@ function texts(arrow: Arrow, values: readonly string[]): Data {
 }
 
 /** In the words of `datasets`; every release of it reads `Sequence`. */
-function features(run: Run, { dtype, columns, tokens }: GradientStoreReader): Record<string, unknown> {
+function features(
+  run: Run,
+  { valueDtype: dtype, columns, tokens }: GradientStoreReader,
+): Record<string, unknown> {
   const value = (name: string) => ({ dtype: name, _type: 'Value' });
   return Object.fromEntries([
     ['example', value('int64')],

@@ -11,7 +11,7 @@ import { readPreconditioner, writePreconditioner } from './preconditioner-files'
  * Writes the rows of `store`, multiplied by H^-1/2 of the preconditioner beside it, as the store `directory`, which has a
  * copy of the preconditioner for the queries. It replaces one of an earlier preconditioner; a kill at any moment leaves
  * that one, or none.
- * @throws AlreadyPreconditionedError, PreconditionerNotFoundError, IncompleteStoreError, Float16OverflowError, DiskWriteError
+ * @throws AlreadyPreconditionedError, PreconditionerNotFoundError, IncompleteStoreError, DiskWriteError
  */
 export async function bakeStore(
   store: GradientStoreReader,

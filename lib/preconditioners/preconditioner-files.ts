@@ -4,6 +4,7 @@ import path from 'node:path';
 import { CorruptRecordError, PreconditionerMismatchError, PreconditionerNotFoundError } from '../errors';
 import { guardWrite } from '../store/disk';
 import { describeColumns, type Column } from '../store/format';
+import { rowsChecksum } from '../store/manifest';
 import type { GradientStoreReader } from '../store/reader';
 import { isMap, readRecord, sha256, writeRecord } from '../store/record-file';
 import { SafetensorsFile, writeSafetensors, type SafetensorsTensor } from '../store/safetensors';
@@ -112,9 +113,9 @@ export function readPreconditioner(store: GradientStoreReader): StoredPreconditi
   return { record: payload, preconditioner: Preconditioner.of(decomposition, payload) };
 }
 
-/** The sha256 of the gradients that a preconditioner beside `store` must be of; undefined for an unfinished store. */
+/** The checksum of the rows that a preconditioner beside `store` must be of; undefined for an unfinished store. */
 function gradientsOf({ manifest }: GradientStoreReader): string | undefined {
-  return manifest?.preconditioned?.sourceSha256 ?? manifest?.files['gradients.bin']?.sha256;
+  return manifest && (manifest.preconditioned?.sourceSha256 ?? rowsChecksum(manifest));
 }
 
 function readDecomposition(file: string, { columns, examples }: PreconditionerRecord): Decomposition {

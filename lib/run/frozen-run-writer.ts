@@ -1,6 +1,6 @@
 /** Writes the run of a pass over a frozen model, begun now or by a process that was killed. */
 import fs from 'node:fs';
-import { Float16OverflowError, NonFiniteValueError, RepeatedExampleError } from '../errors';
+import { NonFiniteValueError, RepeatedExampleError } from '../errors';
 import { guardWrite } from '../store/disk';
 import type { Column } from '../store/format';
 import { readManifest } from '../store/manifest';
@@ -85,8 +85,7 @@ export class FrozenRunWriter {
   /**
    * Writes those of the rows `ids` [n] of the store, in `rows` [n, width], that are not there yet; returns how many. A row that cannot be
    * stored is left out and its example counts as failed. Of a first batch without a single good row the error is
-   * thrown, since then it is hardly the example. @throws NonFiniteValueError, Float16OverflowError, ExampleRangeError,
-   *   DiskWriteError
+   * thrown, since then it is hardly the example. @throws NonFiniteValueError, ExampleRangeError, DiskWriteError
    */
   write(ids: Int32Array, rows: Float32Array): number {
     const { store } = this;
@@ -164,8 +163,7 @@ function select(
 
 /** Which row cannot be stored, and why. */
 function failedRow(error: unknown): { row: number; reason: string } {
-  const ofRow = error instanceof NonFiniteValueError || error instanceof Float16OverflowError;
-  if (!ofRow || error.example === undefined) throw error;
+  if (!(error instanceof NonFiniteValueError) || error.example === undefined) throw error;
   return { row: error.example, reason: error.message };
 }
 

@@ -11,7 +11,7 @@ import { writeRunManifest } from './run-manifest';
 import { runPaths, STATIC } from './run-paths';
 
 /** What a Bergson index holds that a store has, too. */
-const COPIED = [STORE_FILES.info, STORE_FILES.gradients, STORE_FILES.offsets];
+const COPIED = [STORE_FILES.info, STORE_FILES.gradients, STORE_FILES.scales, STORE_FILES.offsets];
 
 /**
  * Copies the index in `source`, a directory with `gradients.bin` and `info.json`, into a run at `directory`, and measures

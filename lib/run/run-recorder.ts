@@ -115,7 +115,7 @@ export class RunRecorder {
     return this.toStep(ids, await this.collector.surround<T>(step, ids.length));
   }
 
-  /** Writes a step's rows, and disposes its gradients. @throws NonFiniteGradientError, Float16OverflowError, DiskWriteError */
+  /** Writes a step's rows, and disposes its gradients. @throws NonFiniteGradientError, DiskWriteError */
   async writeStep({ ids, gradients, scale, stepRate }: CapturedStep<unknown>): Promise<void> {
     const rows = await this.collector.rows(gradients, ids.length);
     this.writer.writeStep(ids, scale === 1 ? rows : rows.map((value) => value * scale), stepRate);

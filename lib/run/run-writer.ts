@@ -63,7 +63,7 @@ export class RunWriter {
 
   /**
    * Writes one step's rows [n, width] and then its place in the training order.
-   * @throws NonFiniteGradientError and Float16OverflowError before anything of the step is written; DiskWriteError
+   * @throws NonFiniteGradientError before anything of the step is written; DiskWriteError
    */
   writeStep(examples: Int32Array, rows: Float32Array, rate: StepRate): void {
     const store = this.openStore();

@@ -52,7 +52,7 @@ export class TrainingRecorder {
    * Runs one training step and writes the rows of its examples. `body` trains on the batch, once, and may return a
    * promise; what it returns, or what that resolves to, is the result. Nothing of a step that throws is written.
    * @param ids The batch's examples [batch], as row numbers of the data set, in the order of the batch.
-   * @throws InvalidOptionError, BatchAxisError, NoGradientError, NonFiniteGradientError, Float16OverflowError,
+   * @throws InvalidOptionError, BatchAxisError, NoGradientError, NonFiniteGradientError,
    *   ExampleRangeError, RecordingOrderError, DiskWriteError
    */
   async step<T>(ids: ArrayLike<number>, body: () => T | Promise<T>): Promise<T> {

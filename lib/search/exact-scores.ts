@@ -1,7 +1,7 @@
 /** Exact scores of chosen rows, read from the store one by one. */
 import type { ColumnRange } from '../../kernels/scan/column-ranges';
 import { NonFiniteValueError } from '../errors';
-import { decodeFloat16 } from '../store/float16';
+import { decodeRows } from '../store/row-codec';
 import { readRowBytes, type RowFile } from '../store/row-file';
 import { innerProducts, rowNorm } from './inner-products';
 
@@ -67,7 +67,6 @@ class RowReader {
   /** [width], overwritten by the next. */
   read(row: number): Float32Array {
     readRowBytes(this.file, row, this.bytes);
-    if (this.halves) decodeFloat16(this.halves, this.values);
-    return this.values;
+    return decodeRows(this.halves ?? this.values, this.values, this.file.scales?.subarray(row, row + 1));
   }
 }

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { CorruptRecordError, IncompleteStoreError, IndexMismatchError } from '../errors';
-import { STORE_FILES } from '../store/format';
+import { rowsChecksum } from '../store/manifest';
 import type { GradientStoreReader } from '../store/reader';
 import { isMap, readRecord, writeRecord } from '../store/record-file';
 import type { RecallCertificate } from './certificate';
@@ -50,10 +50,9 @@ export function indexPaths(storeDirectory: string): { directory: string; graph: 
   };
 }
 
-/** The sha256 of the gradients of `store`. Throws {@link IncompleteStoreError} unless it is complete. */
+/** The checksum of the rows of `store`. Throws {@link IncompleteStoreError} unless it is complete. */
 export function storeChecksum(store: GradientStoreReader): string {
-  const checksum = store.manifest?.files[STORE_FILES.gradients]?.sha256;
-  if (checksum !== undefined) return checksum;
+  if (store.manifest) return rowsChecksum(store.manifest);
   throw new IncompleteStoreError(store.directory, store.rowsWritten, store.rows);
 }
 

@@ -148,8 +148,9 @@ function* projections(
   for (let first = 0; first < store.rows; first += blockRows) {
     const count = Math.min(blockRows, store.rows - first);
     readRowBytes(file, first, scanner.block.subarray(0, count * bytesOfRow));
+    const factors = file.scales?.subarray(first, first + count);
     for (let next = 0; next < count;) {
-      next = scanner.scan(next, count, undefined);
+      next = scanner.scan(next, count, undefined, factors);
       for (let hit = 0; hit < hits.count; hit += dimension) {
         const example = first + hits.row(hit);
         if (!store.isWritten(example)) continue;

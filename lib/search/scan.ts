@@ -60,8 +60,9 @@ export function* scanBlocks(task: ScanTask): Generator<void, QueryCandidates[]> 
     const count = Math.min(rows, file.rows - first);
     readRowBytes(file, first, scanner.block.subarray(0, count * bytesOfRow));
     const written = flags?.slice(first, first + count);
+    const factors = file.scales?.subarray(first, first + count);
     for (let row = 0; row < count;) {
-      row = scanner.scan(row, count, written);
+      row = scanner.scan(row, count, written, factors);
       take(scanner, first, ends);
     }
     yield;

@@ -23,6 +23,8 @@ export const STORE_FILES = {
   info: 'info.json',
   gradients: 'gradients.bin',
   written: 'written.bin',
+  /** Only where some row of float16 has another scale than 1. */
+  scales: 'scales.bin',
   norms: 'norms.safetensors',
   /** Only where each token has a row. */
   offsets: 'offsets.npy',

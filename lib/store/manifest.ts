@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { CorruptRecordError } from '../errors';
 import { STORE_FILES, checkLayout, type StoreLayout } from './format';
-import { isMap, readRecord, writeRecord } from './record-file';
+import { isMap, readRecord, sha256, writeRecord } from './record-file';
 
 /** A file's length in bytes and the hexadecimal sha256 of its content. */
 export interface FileChecksum {
@@ -25,7 +25,7 @@ export interface PreconditionedRows {
 
 export interface StoreManifest {
   readonly layout: StoreLayout;
-  /** Checksums by file name: info.json, gradients.bin, written.bin and norms.safetensors. */
+  /** Checksums by file name: info.json, gradients.bin, written.bin, norms.safetensors, and others where they are. */
   readonly files: Readonly<Record<string, FileChecksum>>;
   /** How many rows were written at least once. */
   readonly rowsWritten: number;
@@ -62,6 +62,14 @@ export function readManifest(directory: string): StoreManifest | undefined {
   }
   checkLayout(payload.layout, file);
   return payload;
+}
+
+/** What tells a store's rows from all others: the sha256 of `gradients.bin`, with that of `scales.bin` where there is one. */
+export function rowsChecksum({ files }: StoreManifest): string {
+  const [gradients = '', scales] = [STORE_FILES.gradients, STORE_FILES.scales].map(
+    (name) => files[name]?.sha256,
+  );
+  return scales === undefined ? gradients : sha256(Buffer.from(gradients + scales));
 }
 
 function isManifest(payload: unknown): payload is StoreManifest {

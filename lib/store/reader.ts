@@ -21,6 +21,7 @@ import { emptyNorms, measureNorms, readNorms, type RowNorms } from './norms';
 import { currentDirectory } from './replace-directory';
 import { allocateRows, bytesOf, decodeRows } from './row-codec';
 import { readRowBytes, type RowFile } from './row-file';
+import { readScales } from './row-scales';
 import { TokenOffsets } from './token-offsets';
 
 /**
@@ -40,6 +41,7 @@ export class GradientStoreReader {
   readonly rows: number;
   /** Numbers in a row, over all layers. */
   readonly width: number;
+  /** Of the numbers on disk; see {@link valueDtype}. */
   readonly dtype: RowDtype;
   readonly columns: readonly Column[];
   readonly rowsWritten: number;
@@ -55,6 +57,8 @@ export class GradientStoreReader {
     readonly manifest: StoreManifest | undefined,
     private readonly descriptor: number,
     private readonly written: Uint8Array | undefined,
+    /** What each row is multiplied by: [rows]; undefined where all are 1. */
+    private readonly scales: Float32Array | undefined,
     /** Whose rows they are, where each token has a row; undefined where each example has. */
     readonly tokens: TokenOffsets | undefined,
   ) {
@@ -86,8 +90,15 @@ export class GradientStoreReader {
     if (!foreign) checkSize(at(STORE_FILES.written), layout.rows, state);
     const written = foreign ? undefined : fs.readFileSync(at(STORE_FILES.written)).subarray(0, layout.rows);
     const tokens = layout.examples === undefined ? undefined : readOffsets(at(STORE_FILES.offsets), layout);
+    const scaled = manifest ? STORE_FILES.scales in manifest.files : fs.existsSync(at(STORE_FILES.scales));
+    const scales = scaled ? readScales(at(STORE_FILES.scales), layout.rows) : undefined;
     const descriptor = fs.openSync(at(STORE_FILES.gradients), 'r');
-    return new GradientStoreReader(current, layout, state, manifest, descriptor, written, tokens);
+    return new GradientStoreReader(current, layout, state, manifest, descriptor, written, scales, tokens);
+  }
+
+  /** In which its values are exact: rows of float16 with scales are not in float16. */
+  get valueDtype(): RowDtype {
+    return this.scales === undefined ? this.dtype : 'float32';
   }
 
   /** Whether row `example` holds a gradient. */
@@ -113,8 +124,8 @@ export class GradientStoreReader {
   /** The file of rows, for as long as this reader is open. Throws ClosedError. */
   file(): RowFile {
     if (!this.open) throw new ClosedError(this.directory);
-    const { directory, descriptor, rows, width, dtype } = this;
-    return { directory, descriptor, rows, width, dtype };
+    const { directory, descriptor, rows, width, dtype, scales } = this;
+    return { directory, descriptor, rows, width, dtype, scales };
   }
 
   /** The row of `example`: [width]. Throws ExampleRangeError, RowNotWrittenError. */
@@ -131,7 +142,7 @@ export class GradientStoreReader {
       this.checkHeld(example);
       this.readStored(example, stored);
       const row = out.subarray(i * this.width, (i + 1) * this.width);
-      const decoded = decodeRows(stored, row);
+      const decoded = decodeRows(stored, row, this.scales?.subarray(example, example + 1));
       if (decoded !== row) row.set(decoded);
     }
     return out;
@@ -150,7 +161,8 @@ export class GradientStoreReader {
       const numbers = count * this.width;
       const part = stored.subarray(0, numbers);
       this.readStored(first, part);
-      const rows = decodeRows(part, decoded.subarray(0, numbers));
+      const scales = this.scales?.subarray(first, first + count);
+      const rows = decodeRows(part, decoded.subarray(0, numbers), scales);
       for (let i = 0; i < count && this.rowsWritten < this.rows; i++) {
         // A killed process may have left half a row; nobody is to see it.
         if (!this.isWritten(first + i)) rows.fill(0, i * this.width, (i + 1) * this.width);

@@ -12,6 +12,8 @@ export interface RowFile {
   /** Numbers in a row. */
   readonly width: number;
   readonly dtype: RowDtype;
+  /** What each row of float16 is multiplied by: [rows], shared between threads; undefined where all are 1. */
+  readonly scales?: Float32Array | undefined;
 }
 
 /** Fills `bytes` with rows as they lie on disk, from row `first` on. Throws {@link CorruptStoreError} where they end early. */

@@ -16,6 +16,7 @@ import {
 import { writeManifest, type FileChecksum, type PreconditionedRows } from './manifest';
 import { emptyNorms, measureNorms, writeNorms } from './norms';
 import { allocateRows, bytesOf, decodeRows } from './row-codec';
+import { readScales } from './row-scales';
 import { sha256 } from './record-file';
 
 /** What a manifest says beyond what can be read from the store's files. */
@@ -40,10 +41,15 @@ export async function sealStore(directory: string, options: SealOptions = {}): P
   } else cutToSize(at(STORE_FILES.gradients), gradientBytes(layout));
   cutToSize(at(STORE_FILES.written), layout.rows);
   const written = fs.readFileSync(at(STORE_FILES.written));
-  const gradients = await measureGradients(at(STORE_FILES.gradients), at(STORE_FILES.norms), layout, written);
+  const scaled = fs.existsSync(at(STORE_FILES.scales));
+  if (scaled) cutToSize(at(STORE_FILES.scales), 4 * layout.rows);
+  const gradients = await measureGradients(directory, layout, written);
   const files: Record<string, FileChecksum> = { [STORE_FILES.gradients]: gradients };
-  const offsets = layout.examples === undefined ? [] : [STORE_FILES.offsets];
-  for (const name of [STORE_FILES.info, STORE_FILES.written, STORE_FILES.norms, ...offsets]) {
+  const others = [
+    ...(scaled ? [STORE_FILES.scales] : []),
+    ...(layout.examples === undefined ? [] : [STORE_FILES.offsets]),
+  ];
+  for (const name of [STORE_FILES.info, STORE_FILES.written, STORE_FILES.norms, ...others]) {
     const bytes = fs.readFileSync(at(name));
     files[name] = { bytes: bytes.length, sha256: sha256(bytes) };
   }
@@ -62,11 +68,13 @@ function cutToSize(file: string, bytes: number): void {
 }
 
 async function measureGradients(
-  file: string,
-  normsFile: string,
+  directory: string,
   layout: StoreLayout,
   written: Uint8Array,
 ): Promise<FileChecksum> {
+  const file = path.join(directory, STORE_FILES.gradients);
+  const scalesFile = path.join(directory, STORE_FILES.scales);
+  const scales = fs.existsSync(scalesFile) ? readScales(scalesFile, layout.rows) : undefined;
   const offsets = columnOffsets(layout);
   const layers = layout.columns.length;
   const norms = emptyNorms(layout.rows, layers);
@@ -91,7 +99,13 @@ async function measureGradients(
         done += bytesRead;
       }
       hash.update(bytes);
-      measureNorms(decodeRows(block, decoded), first, count, offsets, norms);
+      measureNorms(
+        decodeRows(block, decoded, scales?.subarray(first, first + count)),
+        first,
+        count,
+        offsets,
+        norms,
+      );
     }
   } finally {
     await handle.close();
@@ -101,6 +115,6 @@ async function measureGradients(
     norms.rows[row] = 0;
     norms.layers.fill(0, row * layers, (row + 1) * layers);
   });
-  writeNorms(normsFile, norms, layers);
+  writeNorms(path.join(directory, STORE_FILES.norms), norms, layers);
   return { bytes: expected, sha256: hash.digest('hex') };
 }

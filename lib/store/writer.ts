@@ -20,7 +20,8 @@ import {
   rowWidth,
   type StoreLayout,
 } from './format';
-import { bytesOf, encodeRows, energyOf } from './row-codec';
+import { bytesOf, encodeRows, type EncodedRows } from './row-codec';
+import { ScaleFile } from './row-scales';
 import { sealStore, type SealOptions } from './seal';
 import type { TokenOffsets } from './token-offsets';
 
@@ -48,6 +49,7 @@ export class GradientStoreWriter {
     private currentLayout: StoreLayout,
     private readonly gradients: number,
     private readonly written: number,
+    private readonly scales: ScaleFile,
   ) {
     this.flags = new Uint8Array(currentLayout.rows);
   }
@@ -81,7 +83,8 @@ export class GradientStoreWriter {
     const written = presize(at(STORE_FILES.written), layout.rows);
     try {
       const gradients = presize(at(STORE_FILES.gradients), total);
-      return new GradientStoreWriter(directory, layout, gradients, written);
+      const scales = ScaleFile.open(at(STORE_FILES.scales), layout.rows);
+      return new GradientStoreWriter(directory, layout, gradients, written, scales);
     } catch (error) {
       fs.closeSync(written);
       throw error;
@@ -118,7 +121,8 @@ export class GradientStoreWriter {
       fs.openSync(at(STORE_FILES.gradients), 'r+'),
       fs.openSync(at(STORE_FILES.written), 'r+'),
     ]);
-    const writer = new GradientStoreWriter(directory, found, gradients, written);
+    const scales = ScaleFile.open(at(STORE_FILES.scales), found.rows);
+    const writer = new GradientStoreWriter(directory, found, gradients, written, scales);
     writer.flags.set(flags.subarray(0, found.rows));
     writer.rowsWritten = writer.flags.reduce((sum, flag) => sum + flag, 0);
     return writer;
@@ -132,8 +136,8 @@ export class GradientStoreWriter {
   /**
    * Writes `rows` [n, width], row-major, as the rows of `examples` [n]. Of several rows for one example the
    * last stays. Synchronous: when it returns, a kill no longer loses these rows (a power cut may, until
-   * `close`). Throws RowShapeError, ExampleRangeError, NonFiniteValueError and Float16OverflowError before
-   * anything is written, and {@link DiskWriteError} when the disk is full: this call's rows then count as
+   * `close`). Throws RowShapeError, ExampleRangeError, NonFiniteValueError before anything is
+   * written, and {@link DiskWriteError} when the disk is full: this call's rows then count as
    * not written, all others stay.
    */
   write(examples: Int32Array, rows: Float32Array): void {
@@ -150,7 +154,7 @@ export class GradientStoreWriter {
     this.mark(replaced, 0);
     this.writeRows(ids, order, encoded);
     this.mark(ids, 1);
-    this.addEnergy(rows, encoded);
+    this.addEnergy(encoded);
     this.rewritten += replaced.length + examples.length - ids.length;
   }
 
@@ -175,6 +179,7 @@ export class GradientStoreWriter {
       fs.ftruncateSync(this.gradients, bytes);
       fs.ftruncateSync(this.written, rows);
     });
+    this.scales.resize(rows);
     if (grows) describe();
     const flags = new Uint8Array(rows);
     flags.set(this.flags.subarray(0, rows));
@@ -192,6 +197,7 @@ export class GradientStoreWriter {
       fs.fsyncSync(this.gradients);
       fs.fsyncSync(this.written);
     });
+    this.scales.sync();
     this.abort();
     await sealStore(this.directory, { ...options, rewritten: this.rewritten, energyLost: this.energyLost });
   }
@@ -202,6 +208,7 @@ export class GradientStoreWriter {
     this.open = false;
     fs.closeSync(this.gradients);
     fs.closeSync(this.written);
+    this.scales.close();
   }
 
   private get energyLost(): number | null {
@@ -209,9 +216,7 @@ export class GradientStoreWriter {
     return this.layout.dtype === 'float32' ? null : total === 0 ? 0 : lost / total;
   }
 
-  private addEnergy(rows: Float32Array, encoded: Float32Array | Uint16Array): void {
-    if (this.layout.dtype === 'float32') return;
-    const { total, lost } = energyOf(rows, encoded);
+  private addEnergy({ energy: { total, lost } }: EncodedRows): void {
     this.energy = { total: this.energy.total + total, lost: this.energy.lost + lost };
   }
 
@@ -227,16 +232,21 @@ export class GradientStoreWriter {
   }
 
   /** Writes the rows of `ids` (ascending), which lie at `positions` of `encoded`; neighbors in one call. */
-  private writeRows(ids: Int32Array, positions: Int32Array, encoded: Float32Array | Uint16Array): void {
+  private writeRows(ids: Int32Array, positions: Int32Array, { stored, scales }: EncodedRows): void {
     const width = rowWidth(this.layout);
     const file = path.join(this.directory, STORE_FILES.gradients);
     const together = (i: number) =>
       ids[i] === (ids[i - 1] ?? 0) + 1 && positions[i] === (positions[i - 1] ?? 0) + 1;
     forEachRun(ids.length, together, (begin, end) => {
       const first = (positions[begin] ?? 0) * width;
-      const bytes = bytesOf(encoded.subarray(first, first + (end - begin) * width));
+      const bytes = bytesOf(stored.subarray(first, first + (end - begin) * width));
       writeFully(this.gradients, file, bytes, (ids[begin] ?? 0) * rowBytes(this.layout));
     });
+    if (scales !== null)
+      this.scales.write(
+        ids,
+        Float32Array.from(positions, (position) => scales[position] ?? 1),
+      );
   }
 
   /** Sets the flags of `ids` (ascending), in memory and on disk. */

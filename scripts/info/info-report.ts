@@ -43,13 +43,13 @@ function describeBytes({ total, stores, model, records, order, normalizer }: Dis
 function tabulateStores(stores: readonly StoreInfo[]): string {
   const table = newTable(['store', 'state', 'rows', 'numbers a row', 'dtype', 'on disk', 'index'], [2, 3, 5]);
   for (const store of stores) {
-    const { name, state, rows, rowsWritten, width, dtype, bytes, index } = store;
+    const { name, state, rows, rowsWritten, width, dtype, valueDtype, bytes, index } = store;
     table.push([
       name,
       state ?? colors.red('damaged'),
       rows === rowsWritten ? `${rows ?? ''}` : `${rowsWritten ?? ''} of ${rows ?? ''}`,
       `${width ?? ''}`,
-      dtype ?? '',
+      dtype === valueDtype ? (dtype ?? '') : `${dtype}, scaled`,
       formatBytes(bytes),
       state === null ? '' : describeIndex(index),
     ]);

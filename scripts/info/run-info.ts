@@ -30,6 +30,8 @@ export interface StoreInfo {
   /** Numbers in a row. */
   readonly width: number | null;
   readonly dtype: string | null;
+  /** In which its values are exact: float32 where rows of float16 have scales. */
+  readonly valueDtype: string | null;
   readonly bytes: number;
   readonly index: IndexDiagnosis | null;
   /** Files whose checksums were compared. */
@@ -94,18 +96,25 @@ async function examine(
     store = GradientStoreReader.open(directory);
   } catch (error) {
     if (!(error instanceof BergsonError)) throw error;
-    const unknown = { state: null, rows: null, rowsWritten: null, width: null, dtype: null };
+    const unknown = {
+      state: null,
+      rows: null,
+      rowsWritten: null,
+      width: null,
+      dtype: null,
+      valueDtype: null,
+    };
     return {
       info: { name, ...unknown, bytes, index: null, verified: [], problem: error.message },
       columns: [],
     };
   }
   try {
-    const { state, rows, rowsWritten, width, dtype, columns } = store;
+    const { state, rows, rowsWritten, width, dtype, valueDtype, columns } = store;
     const { verified, problem } = verify ? await check(store) : { verified: [], problem: null };
     const index = diagnoseIndex(store);
     return {
-      info: { name, state, rows, rowsWritten, width, dtype, bytes, index, verified, problem },
+      info: { name, state, rows, rowsWritten, width, dtype, valueDtype, bytes, index, verified, problem },
       columns,
     };
   } finally {

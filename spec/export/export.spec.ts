@@ -28,50 +28,57 @@ async function allRows(source: RowSource): Promise<Row[]> {
   return rows;
 }
 
-/** A run of 20 examples, of which the store's row 3 is then taken out. */
-async function exampleRun(dtype: RowDtype) {
+/** A run of 20 examples, of which the store's row 3 is then taken out, and the others multiplied by a power of two. */
+async function exampleRun(dtype: RowDtype, factor: number) {
   const examples = Array.from({ length: 20 }, (_, i) => ({ text: `über ${i}` }));
   const { run } = await trainRun(directory, denseCase, { dtype, examples, epochs: 1 });
   const store = path.join(run, 'train', 'epoch_0');
   const reader = GradientStoreReader.open(store);
-  const rows = Array.from({ length: 20 }, (_, i) => (i === 3 ? undefined : reader.row(i)));
+  const rows = Array.from({ length: 20 }, (_, i) =>
+    i === 3 ? undefined : reader.row(i).map((value) => value * factor),
+  );
   reader.close();
   await writeStore(store, reader.layout, rows);
   return { run: Run.open(run), store: GradientStoreReader.open(store), rows };
 }
 
-describe.each(['float32', 'float16'] as const)('a %s store', (dtype) => {
+describe.each([
+  ['float32', 'float32', 1],
+  ['float16', 'float16', 1],
+  ['float16 whose rows have scales', 'float32', 2 ** -30],
+] as const)('a store of %s', (name, exported, factor) => {
+  const dtype = name === 'float32' ? name : 'float16';
   it('is one matrix as npy, with NaN for the row that is not there', async () => {
-    const { store, rows } = await exampleRun(dtype);
+    const { store, rows } = await exampleRun(dtype, factor);
     const file = fresh('rows.npy');
     writeNpy(file, store);
     const bytes = fs.readFileSync(file);
     expect(bytes.subarray(0, 8).toString('latin1')).toBe('\u0093NUMPY\u0001\u0000');
     const start = 10 + bytes.readUInt16LE(8);
     expect(start % 64).toBe(0);
-    const kind = dtype === 'float16' ? '<f2' : '<f4';
+    const kind = exported === 'float16' ? '<f2' : '<f4';
     const text = `{'descr': '${kind}', 'fortran_order': False, 'shape': (20, ${store.width}), }`;
     expect(bytes.subarray(10, start).toString('latin1')).toBe(`${text.padEnd(start - 11)}\n`);
     const data = Uint8Array.from(bytes.subarray(start)).buffer;
-    const values = dtype === 'float16' ? new Float32Array(data.byteLength / 2) : new Float32Array(data);
-    if (dtype === 'float16') decodeFloat16(new Uint16Array(data), values);
+    const values = exported === 'float16' ? new Float32Array(data.byteLength / 2) : new Float32Array(data);
+    if (exported === 'float16') decodeFloat16(new Uint16Array(data), values);
     const absent = new Float32Array(store.width).fill(NaN);
     expect([...values]).toEqual(rows.flatMap((row) => [...(row ?? absent)]));
     store.close();
   });
 
   it('is a list for each layer as Parquet, and as a data set of Hugging Face', async () => {
-    const { run, store, rows } = await exampleRun(dtype);
-    const [table, folder] = [fresh('rows.parquet'), fresh('dataset')];
-    await writeRowsParquet(table, run, store);
+    const { run, store, rows } = await exampleRun(dtype, factor);
+    const [file, folder] = [fresh('rows.parquet'), fresh('dataset')];
+    await writeRowsParquet(file, run, store);
     await writeSavedDataset(folder, run, store);
     const found = {
-      parquet: await allRows(openParquet(table)),
+      parquet: await allRows(openParquet(file)),
       arrow: await allRows(openArrow(path.join(folder, 'data-00000-of-00001.arrow'))),
     };
-    for (const [format, exported] of Object.entries(found)) {
-      expect(exported).toHaveLength(19);
-      for (const row of exported) {
+    for (const [format, table] of Object.entries(found)) {
+      expect(table).toHaveLength(19);
+      for (const row of table) {
         const example = Number(row.example);
         const layers = store.columns.flatMap(({ layer }) => Array.from(row[layer] as ArrayLike<number>));
         expect({ format, example, layers }).toEqual({ format, example, layers: [...rows[example]!] });

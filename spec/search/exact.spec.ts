@@ -99,6 +99,21 @@ describe.each(kernels)('the %s kernel finds what brute force finds', (kernel) =>
     );
   });
 
+  test('in float16 whose rows have scales', () => {
+    const vector = fc
+      .tuple(vectors(WIDTH, fc.double({ min: -1, max: 1, noNaN: true })), fc.integer({ min: -12, max: 12 }))
+      .map(([values, exponent]) => values.map((value) => value * 10 ** exponent));
+    const extreme = vectors(WIDTH, fc.constantFrom(3e38, -3e38, 1e-38, 1e-45, 0));
+    const scenario = scenarios(fc.oneof(vector, vector, extreme), ['a', 'b', 'c'], 6).map((given) => ({
+      ...given,
+      dtype: 'float16' as const,
+    }));
+    return fc.assert(
+      fc.asyncProperty(scenario, (given) => check(given, columns, { kernel })),
+      { numRuns: 25 },
+    );
+  });
+
   test('in float32 whose squares, products and sums leave the range of float32', () => {
     const number = fc.constantFrom(3e38, -3e38, 1e-38, 1e-45, -2e-25, 1e20, 0, 1);
     const vector = vectors(WIDTH, number);

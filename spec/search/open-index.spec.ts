@@ -17,14 +17,14 @@ const ROWS = 2000;
 const WIDTH = 32;
 const normal = seededNormal(7);
 
-/** A store of rows with heavy-tailed norms around a few directions; every seventh row is missing. */
+/** A store of rows with heavy-tailed norms around a few directions, so small that in float16 they have scales; every seventh row is missing. */
 async function writeHeavyTailed(target: string): Promise<void> {
-  const layout = { rows: ROWS, dtype: 'float32', columns: [{ layer: 'dense', width: WIDTH }] } as const;
+  const layout = { rows: ROWS, dtype: 'float16', columns: [{ layer: 'dense', width: WIDTH }] } as const;
   const writer = GradientStoreWriter.create(target, layout, { overwrite: true });
   const examples = Int32Array.from({ length: ROWS }, (_, i) => i).filter((i) => i % 7 !== 3);
   const rows = new Float32Array(examples.length * WIDTH);
   for (let i = 0; i < examples.length; i++) {
-    const scale = Math.exp(normal());
+    const scale = 1e-6 * Math.exp(normal());
     for (let j = 0; j < WIDTH; j++) rows[i * WIDTH + j] = scale * normal();
   }
   writer.write(examples, rows);

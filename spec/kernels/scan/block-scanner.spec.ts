@@ -34,9 +34,10 @@ describe.each(kernels)('scores by %s', (kernel) => {
       queries: fc.integer({ min: 1, max: 19 }),
       half: fc.boolean(),
       unitNorm: fc.boolean(),
+      exponents: fc.option(fc.array(fc.integer({ min: -40, max: 40 }), { minLength: 1 }), { nil: undefined }),
     });
     fc.assert(
-      fc.property(scenario, ({ seed, ranges: gaps, rows, queries, half, unitNorm }) => {
+      fc.property(scenario, ({ seed, ranges: gaps, rows, queries, half, unitNorm, exponents }) => {
         let width = 0;
         const ranges = gaps.map(([gap, length]) => ({ begin: width + gap, end: (width += gap + length) }));
         const values = numbers(seed, rows * width);
@@ -51,10 +52,16 @@ describe.each(kernels)('scores by %s', (kernel) => {
           decodeFloat16(halves, values);
           scanner.block.set(new Uint8Array(halves.buffer));
         } else scanner.block.set(new Uint8Array(values.buffer));
+        const factors =
+          exponents &&
+          Float32Array.from({ length: rows }, (_, row) => 2 ** exponents[row % exponents.length]!);
+        factors?.forEach((factor, row) => {
+          for (let i = row * width; i < (row + 1) * width; i++) values[i]! *= factor;
+        });
         const { hits } = scanner;
         let [seen, outside, wide] = [0, 0, 0];
         for (let next = 0; next < rows;) {
-          next = scanner.scan(next, rows, undefined);
+          next = scanner.scan(next, rows, undefined, factors);
           for (let hit = 0; hit < hits.count; hit++) {
             const { score, norm } = exact(question, values, hits.row(hit), hits.query(hit));
             const query = question.queries[hits.query(hit)]!;
