@@ -1,5 +1,4 @@
-/** Answers which training examples made a model do what it did, from a run. */
-import path from 'node:path';
+/** Answers which training examples made a model do what it did, from one run or several. */
 import type * as tf from '@tensorflow/tfjs';
 import type { Batch } from './compiled-model';
 import { EmptyQueryError, InvalidOptionError, LayoutMismatchError } from './errors';
@@ -7,22 +6,29 @@ import { attributed, meanRow, nearest, type Aggregate } from './query/aggregate'
 import type { OnDamage } from './query/damage';
 import { epochScores } from './query/epoch-scores';
 import { layerScores, normOver } from './query/layer-scores';
+import { nameStores, type NamedStore } from './query/name-stores';
 import type { QueryGradients } from './query/query-gradients';
-import { describeNeighbors, type Trace } from './query/trace';
+import { describeNeighbors, type Source, type Trace } from './query/trace';
 import { QueryPreconditioning } from './preconditioners/query-preconditioning';
-import { Run } from './run/run';
+import type { Run } from './run/run';
 import type { ScoreOptions, ScoreSummary } from './scores/score-store';
 import { columnRanges, layerNumbers } from './search/exact';
 import { checkQueries, type EngineName, type SearchOptions } from './search/gradient-index';
-import { openIndex, type OpenedIndex, type OpenIndexOptions } from './search/open-index';
+import type { OpenedIndex, OpenIndexOptions } from './search/open-index';
+import { SeveralStores } from './search/several-stores';
 import { columnOffsets, describeColumns, type Column } from './store/format';
 import { GradientStoreReader } from './store/reader';
 import type { Verification, VerifyOptions } from './verification/verify';
 
 export interface AttributorOptions extends Pick<OpenIndexOptions, 'engine' | 'recall'> {
-  /** Which of the run's stores to search. Default: the accumulated one, or else the last epoch's. */
-  readonly store?: string;
-  /** Whether to accept a model whose weights are not those at the end of the run. Default: false. */
+  /**
+   * Which of each run's stores to search: names, or `'all'`. Default: the accumulated one, or else the last epoch's.
+   */
+  readonly store?: string | readonly string[];
+  /**
+   * Whether to accept a model whose weights are not those at the end of the run, and runs whose models' weights, or the
+   * second moments their gradients were divided by, are not the same. Default: false.
+   */
   readonly otherWeights?: boolean;
   /**
    * Whether to score by q H⁻¹ g instead of q g, H being what `bergson precondition` fitted to the store: queries are
@@ -44,11 +50,26 @@ export interface TraceOptions extends Partial<SearchOptions> {
   readonly epochs?: boolean;
 }
 
+/** A store that is searched. */
+export interface SearchedStore extends NamedStore {
+  readonly engine: EngineName;
+  /** Why that engine answers, in words to print. */
+  readonly reason: string;
+}
+
+export interface ExplainOptions extends Pick<SearchOptions, 'layers' | 'unitNorm'> {
+  /** Position of a store among those that are searched. */
+  readonly store?: number;
+}
+
 /** What one layer adds to a score. */
 export interface LayerScore {
   readonly layer: string;
   readonly score: number;
 }
+
+const ONE_CURVATURE =
+  'false, and no store of preconditioned rows be asked for, where several stores are searched: each has a curvature of its own';
 
 /**
  * @example
@@ -60,31 +81,57 @@ export class Attributor {
   private gradients: QueryGradients | undefined;
 
   private constructor(
-    readonly run: Run,
-    /** The name of the store that is searched. */
-    readonly store: string,
-    private readonly opened: OpenedIndex,
+    private readonly sources: readonly Source[],
+    private readonly opened: SeveralStores,
     private readonly otherWeights: boolean,
     private readonly preconditioning: QueryPreconditioning,
     private readonly onDamage: AttributorOptions['onDamage'],
   ) {}
 
   /**
-   * @throws RunNotFoundError, UnknownStoreError, PreconditionerNotFoundError, AlreadyPreconditionedError, CorruptStoreError
-   *   and other errors of damaged files
+   * Opens a run, or several whose rows were made alike, to be searched as one; rows of queries are made by the first one's
+   * model.
+   * @throws RunNotFoundError, UnknownStoreError, IncomparableRunsError, PreconditionerNotFoundError,
+   *   AlreadyPreconditionedError, InvalidOptionError for several stores that cannot be ranked together; CorruptStoreError and
+   *   other errors of damaged files
    */
-  static async open(directory: string, options: AttributorOptions = {}): Promise<Attributor> {
-    const run = Run.open(directory);
-    const store = run.storeDirectory(options.store);
-    const opened = await openIndex(store, { engine: options.engine, recall: options.recall });
-    const { otherWeights = false, onDamage } = options;
+  static async open(runs: string | readonly string[], options: AttributorOptions = {}): Promise<Attributor> {
+    const { otherWeights = false, onDamage, engine, recall, precondition = false } = options;
+    const named = nameStores([runs].flat(), options.store, otherWeights);
+    const directories = named.map(({ run, name }) => run.storeDirectory(name));
+    const opened = await SeveralStores.open(directories, { engine, recall });
     try {
-      const preconditioning = QueryPreconditioning.open(opened.store, options.precondition ?? false);
-      return new Attributor(run, path.basename(store), opened, otherWeights, preconditioning, onDamage);
+      const sources = opened.stores.map(({ store: { tokens } }, i) => ({
+        ...(named[i] as NamedStore),
+        tokens,
+      }));
+      const [{ store }] = opened.stores as [OpenedIndex];
+      const preconditioning = QueryPreconditioning.open(store, precondition);
+      if (sources.length > 1 && preconditioning.applied !== 'none')
+        throw new InvalidOptionError('precondition', true, ONE_CURVATURE);
+      return new Attributor(sources, opened, otherWeights, preconditioning, onDamage);
     } catch (error) {
       await opened.close();
       throw error;
     }
+  }
+
+  /** The run that is searched, or the first of several. */
+  get run(): Run {
+    return this.primary.run;
+  }
+
+  /** The name of the store that is searched, or of the last one of the first run. */
+  get store(): string {
+    return this.primary.name;
+  }
+
+  /** What is searched, and by which engine, runs in the order in which they were given. */
+  get stores(): readonly SearchedStore[] {
+    return this.sources.map(({ run, name }, i) => {
+      const { engine, reason } = this.opened.stores[i] as OpenedIndex;
+      return { run, name, engine, reason };
+    });
   }
 
   /** What is preconditioned: the store's rows, or queries as they are searched with. */
@@ -92,24 +139,14 @@ export class Attributor {
     return this.preconditioning.applied;
   }
 
-  /** Which engine answers. */
-  get engine(): EngineName {
-    return this.opened.engine;
-  }
-
-  /** Why that engine does, in words to print. */
-  get engineReason(): string {
-    return this.opened.reason;
-  }
-
   /** The layers, or parts of them, that have columns of their own, and how many, in the order of a row. */
   get columns(): readonly Column[] {
-    return this.opened.store.columns;
+    return this.primary.store.columns;
   }
 
-  /** How many examples can be found: those whose row was written. */
+  /** How many examples can be found: those whose row was written, of all stores. */
   get rows(): number {
-    return this.opened.index.rows;
+    return this.opened.rows;
   }
 
   /**
@@ -136,27 +173,40 @@ export class Attributor {
     const search = { k: 10, ...given };
     const asking = aggregate === 'mean' ? [meanRow(rows)] : rows;
     const searched = this.preconditioning.toQueries(asking, { ...search, epochs });
-    const found = await this.opened.index.search(searched, search);
+    const found = await this.opened.search(searched, search);
     const asked =
       aggregate === 'nearest'
         ? [nearest(found, search.k)]
         : found.map((neighbors, query) => attributed(neighbors, aggregate === undefined ? query : null));
     return describeNeighbors(
-      this.run,
+      this.sources,
       lowest ? asked : asked.map(({ highest }) => ({ highest, lowest: [] })),
       {
-        tokens: this.opened.store.tokens,
         onDamage: this.onDamage,
         epochScores: epochs
-          ? (query, examples) => epochScores(this.run, searched[query ?? 0] as Float32Array, examples, search)
+          ? (run, query, examples) => epochScores(run, searched[query ?? 0] as Float32Array, examples, search)
           : undefined,
       },
     );
   }
 
-  /** A training example's own row [width], to search with. @throws RowNotWrittenError, ExampleRangeError */
+  /**
+   * A training example's own row [width], to search with; of several stores, in the last one of the first run.
+   * @throws RowNotWrittenError, ExampleRangeError
+   */
   row(example: number): Float32Array {
-    return this.opened.store.row(example);
+    return this.primary.store.row(example);
+  }
+
+  /**
+   * Positions among `stores` of those that hold the row of `example`.
+   * @throws ExampleRangeError, RowNotWrittenError of the last one if none does
+   */
+  storesWith(example: number): number[] {
+    const { stores } = this.opened;
+    const holding = stores.flatMap(({ store }, i) => (store.isWritten(example) ? [i] : []));
+    if (holding.length === 0) stores.at(-1)?.store.checkHeld(example);
+    return holding;
   }
 
   /**
@@ -167,7 +217,7 @@ export class Attributor {
    */
   async score(rows: readonly Float32Array[], options: ScoreOptions): Promise<ScoreSummary> {
     if (rows.length === 0) throw new EmptyQueryError('none');
-    const { store } = this.opened;
+    const { store } = this.alone();
     checkQueries(rows, store.width);
     const asking = options.aggregate === 'mean' ? [meanRow(rows)] : rows;
     const queries = this.preconditioning.toQueries(asking, options);
@@ -177,14 +227,15 @@ export class Attributor {
 
   /**
    * What each layer, or part of one such as an attention head, adds to the score of `example` for the query `row`
-   * [width] under these options: they sum to it. @throws RowNotWrittenError, ExampleRangeError, UnknownColumnError
+   * [width] under these options: they sum to it. Of several stores, its score in that of this position among `stores`, or
+   * in the last one of the first run.
+   * @throws RowNotWrittenError, ExampleRangeError, UnknownColumnError
    */
-  explain(
-    row: Float32Array,
-    example: number,
-    { layers, unitNorm = false }: Pick<SearchOptions, 'layers' | 'unitNorm'> = {},
-  ): LayerScore[] {
-    const { store } = this.opened;
+  explain(row: Float32Array, example: number, options: ExplainOptions = {}): LayerScore[] {
+    const { layers, unitNorm = false } = options;
+    const store = options.store === undefined ? this.primary.store : this.opened.stores[options.store]?.store;
+    if (store === undefined)
+      throw new InvalidOptionError('store', options.store, `below ${this.sources.length}`);
     const offsets = columnOffsets(store.layout);
     const chosen = layers === undefined ? store.columns.map((_, i) => i) : layerNumbers(store, layers);
     const found = store.row(example);
@@ -235,11 +286,12 @@ export class Attributor {
     if (this.preconditioned === 'rows')
       throw new InvalidOptionError(
         'store',
-        this.store,
+        this.primary.name,
         'one whose rows are not preconditioned, as a step is not',
       );
+    const { store } = this.alone();
     this.gradients ??= this.makeGradients();
-    return this.gradients.verify(model, query, options, this.opened.store);
+    return this.gradients.verify(model, query, options, store);
   }
 
   /** Frees files, threads, and what is kept of models. */
@@ -248,6 +300,20 @@ export class Attributor {
     this.preconditioning.close();
     this.gradients = undefined;
     await this.opened.close();
+  }
+
+  /** The last store of the first run. */
+  private get primary(): Source & Pick<OpenedIndex, 'store'> {
+    const [{ run }] = this.sources as [Source];
+    const position = this.sources.findLastIndex((source) => source.run === run);
+    const { store } = this.opened.stores[position] as OpenedIndex;
+    return { ...(this.sources[position] as Source), store };
+  }
+
+  /** The only store. @throws InvalidOptionError if there are several */
+  private alone(): Pick<OpenedIndex, 'store'> {
+    if (this.sources.length === 1) return this.primary;
+    throw new InvalidOptionError('store', this.sources.map(({ name }) => name).join(' and '), 'one alone');
   }
 
   private makeGradients(): QueryGradients {

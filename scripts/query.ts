@@ -4,11 +4,16 @@ import { answer } from './query/answer';
 import type { QueryArguments } from './query/query-arguments';
 
 export const queryCommand: CommandModule<object, QueryArguments> = {
-  command: 'query <run>',
+  command: 'query <run..>',
   describe: 'Show the training examples with the highest and lowest influence on a query',
   builder: (yargs) =>
     yargs
-      .positional('run', { type: 'string', demandOption: true, describe: 'Directory of the run' })
+      .positional('run', {
+        type: 'string',
+        array: true,
+        demandOption: true,
+        describe: 'Directory of the run, or of several to be searched as one',
+      })
       .option('example', {
         type: 'number',
         array: true,
@@ -77,8 +82,15 @@ export const queryCommand: CommandModule<object, QueryArguments> = {
       })
       .option('store', {
         type: 'string',
-        requiresArg: true,
-        describe: 'Which epoch to search, such as epoch_1; default: accumulated, or the last',
+        array: true,
+        nargs: 1,
+        describe:
+          'Which epoch to search, such as epoch_1, several times for several, or all; default: accumulated, or the last',
+      })
+      .option('other-weights', {
+        type: 'boolean',
+        default: false,
+        describe: 'Search runs as one whose models have other weights, such as those of two trainings',
       })
       .option('engine', {
         choices: ['auto', 'exact', 'projected', 'hnsw'] as const,
@@ -99,6 +111,8 @@ export const queryCommand: CommandModule<object, QueryArguments> = {
       .example('$0 query runs/facts --text "Paris is in France."', 'Which texts taught the model this')
       .example('$0 query runs/demo --input queries.jsonl -k 3', 'What taught the model each of these')
       .example('$0 query runs/demo --example 17 --explain 4', 'Which layers example 4 scores by')
+      .example('$0 query runs/demo --example 17 --store all', 'One ranking over all epochs')
+      .example('$0 query runs/facts runs/more --text "Paris is in France."', 'One ranking over two runs')
       .example('$0 query runs/demo --example 17 --json | jq .queries', 'For machines'),
   handler: answer,
 };

@@ -38,6 +38,7 @@ it('exports these names and no others', () => {
      "HnswUnavailableError",
      "ImportError",
      "ImportedRunError",
+     "IncomparableRunsError",
      "IncompleteStoreError",
      "IndexMismatchError",
      "InvalidConfigError",

@@ -46,6 +46,27 @@ export class ModelMismatchError extends BergsonError {
   }
 }
 
+/** Thrown when rows of several runs are to be ranked together, and were not made alike. */
+export class IncomparableRunsError extends BergsonError {
+  constructor(
+    readonly left: string,
+    readonly right: string,
+    /** What differs: layers, projection, normalizer, weights, … */
+    readonly field: string,
+    readonly leftValue: string,
+    readonly rightValue: string,
+  ) {
+    super(
+      `${left} and ${right} cannot be ranked together, since they differ in ${field} (${leftValue} against ${rightValue}); ` +
+        (OTHER_WEIGHTS.includes(field)
+          ? 'with `otherWeights` gradients under other weights are compared all the same'
+          : 'collect both with the same model and options, or ask each by itself'),
+    );
+  }
+}
+
+const OTHER_WEIGHTS = ['weights', 'second moments'];
+
 /** Thrown when a call that would go on with a run asks for something else than the run was begun with. */
 export class RunMismatchError extends BergsonError {
   constructor(

@@ -1,5 +1,5 @@
 /** Answers several queries as one. */
-import type { Neighbor, Neighbors } from '../search/gradient-index';
+import type { StoreNeighbor, StoreNeighbors } from '../search/several-stores';
 
 /**
  * `mean`: an example's score is its mean over the queries. `nearest`: it is that of the query it helps most or, among
@@ -8,7 +8,7 @@ import type { Neighbor, Neighbors } from '../search/gradient-index';
 export type Aggregate = 'mean' | 'nearest';
 
 /** A neighbor, and which of the queries scored it; null where all did. */
-export interface QueriedNeighbor extends Neighbor {
+export interface QueriedNeighbor extends StoreNeighbor {
   readonly query: number | null;
 }
 
@@ -25,27 +25,31 @@ export function meanRow(rows: readonly Float32Array[]): Float32Array {
 }
 
 /** Says of each query's neighbors which query that is; null for one that stands for all. */
-export function attributed({ highest, lowest }: Neighbors, query: number | null): QueriedNeighbors {
-  const withQuery = (neighbor: Neighbor) => ({ ...neighbor, query });
+export function attributed({ highest, lowest }: StoreNeighbors, query: number | null): QueriedNeighbors {
+  const withQuery = (neighbor: StoreNeighbor) => ({ ...neighbor, query });
   return { highest: highest.map(withQuery), lowest: lowest.map(withQuery) };
 }
 
 /**
  * The `k` nearest to any of the queries, of which `found` has the `k` nearest each: whatever is among the former is
- * among those of the query nearest to it. Of equal scores the lower example id comes first, then the lower query.
+ * among those of the query nearest to it. Of equal scores the lower example id comes first, then the earlier store, then the
+ * lower query.
  */
-export function nearest(found: readonly Neighbors[], k: number): QueriedNeighbors {
-  const end = (name: keyof Neighbors, sign: 1 | -1): QueriedNeighbor[] => {
-    const best = new Map<number, QueriedNeighbor>();
+export function nearest(found: readonly StoreNeighbors[], k: number): QueriedNeighbors {
+  const end = (name: keyof StoreNeighbors, sign: 1 | -1): QueriedNeighbor[] => {
+    const best = new Map<string, QueriedNeighbor>();
     found.forEach((neighbors, query) => {
       for (const neighbor of neighbors[name]) {
-        const known = best.get(neighbor.example);
+        const row = `${neighbor.store}:${neighbor.example}`;
+        const known = best.get(row);
         if (known === undefined || sign * (neighbor.score - known.score) > 0) {
-          best.set(neighbor.example, { ...neighbor, query });
+          best.set(row, { ...neighbor, query });
         }
       }
     });
-    return [...best.values()].sort((a, b) => sign * (b.score - a.score) || a.example - b.example).slice(0, k);
+    return [...best.values()]
+      .sort((a, b) => sign * (b.score - a.score) || a.example - b.example || a.store - b.store)
+      .slice(0, k);
   };
   return { highest: end('highest', 1), lowest: end('lowest', -1) };
 }

@@ -44,13 +44,18 @@ export class Run {
     return `an unfinished run: training ended early or is still going; it holds ${held}, and ${this.stores.length} gradient stores`;
   }
 
-  /** The store's directory; by default the accumulated one, the last epoch's, or the only one. @throws UnknownStoreError */
-  storeDirectory(name = this.stores[0] === ACCUMULATED ? ACCUMULATED : this.stores.at(-1)): string {
+  /** `name`, if the run holds that store; by default the accumulated one, the last epoch's, or the only one. @throws UnknownStoreError */
+  storeName(name = this.stores[0] === ACCUMULATED ? ACCUMULATED : this.stores.at(-1)): string {
     const known = [...this.stores, ...this.preconditionedStores];
     if (name === undefined || !known.includes(name)) {
       throw new UnknownStoreError(this.path, name, known);
     }
-    return runPaths.store(this.path, name);
+    return name;
+  }
+
+  /** The directory of the store that `storeName` names. @throws UnknownStoreError */
+  storeDirectory(name?: string): string {
+    return runPaths.store(this.path, this.storeName(name));
   }
 
   /** When training saw which examples; undefined unless the run tracked it. @throws CorruptRecordError */

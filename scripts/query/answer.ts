@@ -15,12 +15,13 @@ import { QuerySession, type AskOptions } from './session';
 import { onTruncated } from './truncation';
 
 export async function answer(args: ArgumentsCamelCase<QueryArguments>): Promise<void> {
-  const { k, layers, unitNorm, lowest, epochs, aggregate, store, engine, precondition } = args;
+  const { k, layers, unitNorm, lowest, epochs, aggregate, engine, precondition, otherWeights } = args;
   const options: AskOptions = { k, layers, unitNorm, lowest, epochs, aggregate };
   const session = await QuerySession.open(args.run, {
-    store,
+    store: args.store?.length === 1 ? args.store[0] : args.store,
     engine,
     precondition,
+    otherWeights,
     model: args.model,
     onDamage: warn,
     onTruncated,
@@ -55,11 +56,11 @@ async function answerOnce(
     return;
   }
   const columns = terminalColumns();
+  const { stores } = session.attributor;
   console.log(describeSearch(session.attributor));
   answers.forEach((each, i) => {
-    console.log(describeAnswer(each, { columns, pictures }));
-    const explanation = explanations[i];
-    if (explanation !== undefined) console.log(describeExplanation(explanation, columns));
+    console.log(describeAnswer(each, { columns, pictures, stores }));
+    for (const explanation of explanations[i] ?? []) console.log(describeExplanation(explanation, columns));
   });
 }
 

@@ -2,7 +2,7 @@
 import { writeFileAtomic } from '../../lib/store/disk';
 import type { Answer } from './session';
 
-const HEAD = ['query', 'end', 'rank', 'example', 'score', 'label', 'text', 'steps', 'epochs'];
+const HEAD = ['query', 'end', 'rank', 'run', 'store', 'example', 'score', 'label', 'text', 'steps', 'epochs'];
 
 /** Writes `answers` as `file`, replacing any there is. @throws DiskWriteError */
 export function writeCsv(file: string, answers: readonly Answer[]): void {
@@ -13,13 +13,15 @@ export function writeCsv(file: string, answers: readonly Answer[]): void {
 function toCsv(answers: readonly Answer[]): string {
   const lines = answers.flatMap(({ questions, trace }) =>
     (['highest', 'lowest'] as const).flatMap((end) =>
-      trace[end].map(({ example, score, query, record, seen }, i) => {
+      trace[end].map(({ source, example, score, query, record, seen }, i) => {
         const asked =
           query === null || questions.length === 1 ? questions : questions.slice(query, query + 1);
         return [
           asked.map(({ title }) => title).join('; '),
           end,
           i + 1,
+          source.run,
+          source.store,
           example,
           score,
           record?.label,

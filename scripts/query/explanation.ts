@@ -5,7 +5,10 @@ import { formatScore, truncate } from '../terminal/layout';
 import type { Explanation } from './session';
 
 /** Layers in the order of a row, each with its heads below it, and bars as long as they count. */
-export function describeExplanation({ example, score, layers }: Explanation, columns: number): string {
+export function describeExplanation(
+  { run, store, example, score, layers }: Explanation,
+  columns: number,
+): string {
   const lines = withHeads(layers);
   const largest = Math.max(...lines.map((line) => Math.abs(line.score)), Number.MIN_VALUE);
   const table = new Table({
@@ -22,7 +25,7 @@ export function describeExplanation({ example, score, layers }: Explanation, col
       style('█'.repeat(length)),
     ]);
   }
-  const title = `Example ${example} scores ${formatScore(score)}: the sum over layers`;
+  const title = `Example ${example} scores ${formatScore(score)} in ${run}, ${store}: the sum over layers`;
   return ['', colors.bold(title), table.toString()].join('\n');
 }
 

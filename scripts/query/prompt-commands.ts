@@ -63,8 +63,8 @@ const COMMANDS: Readonly<Record<string, PromptCommand>> = {
     run: (prompt, words) => {
       const question = prompt.lastQuestion();
       for (const example of wholeNumbers(':explain', words)) {
-        const explanation = prompt.session.explain(question, example, prompt.options);
-        prompt.print(describeExplanation(explanation, terminalColumns()));
+        for (const explanation of prompt.session.explain(question, example, prompt.options))
+          prompt.print(describeExplanation(explanation, terminalColumns()));
       }
       return true;
     },

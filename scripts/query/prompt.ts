@@ -71,7 +71,9 @@ export class Prompt {
     const answers = await this.session.ask(questions, this.options);
     this.last = questions;
     const columns = terminalColumns();
-    for (const each of answers) this.print(describeAnswer(each, { columns, pictures: this.pictures }));
+    const { stores } = this.session.attributor;
+    for (const each of answers)
+      this.print(describeAnswer(each, { columns, pictures: this.pictures, stores }));
   }
 }
 

@@ -2,7 +2,7 @@
 import type { Aggregate } from '../../lib/query/aggregate';
 
 export interface QueryArguments {
-  readonly run: string;
+  readonly run: string[];
   readonly example?: number[];
   readonly text?: string[];
   readonly input?: string;
@@ -15,7 +15,8 @@ export interface QueryArguments {
   readonly aggregate?: Aggregate;
   readonly 'unit-norm': boolean;
   readonly precondition: boolean;
-  readonly store?: string;
+  readonly store?: string[];
+  readonly 'other-weights': boolean;
   readonly engine: 'auto' | 'exact' | 'projected' | 'hnsw';
   readonly explain?: number;
   readonly pictures: boolean;

@@ -1,9 +1,10 @@
 /** Prints traces for people. */
 import Table from 'cli-table3';
-import type { Attributor } from '../../lib/attributor';
+import type { Attributor, SearchedStore } from '../../lib/attributor';
 import type { EpochScore } from '../../lib/query/epoch-scores';
 import type { Trace, TracedExample } from '../../lib/query/trace';
 import type { ExampleRecord } from '../../lib/run/example-records';
+import type { Run } from '../../lib/run/run';
 import type { Sighting } from '../../lib/store/training-order';
 import type { Answer } from './session';
 import { cell, formatScore, paragraph, sideBySide, truncate, type Cell } from '../terminal/layout';
@@ -14,23 +15,37 @@ export interface ReportOptions {
   /** Columns of the terminal. */
   readonly columns: number;
   readonly pictures: boolean;
+  /** What was searched, which hits are told apart by. */
+  readonly stores: readonly Pick<SearchedStore, 'run' | 'name'>[];
 }
 
 /** Lines on what was searched and what a score means. */
-export function describeSearch({ run, store, engine, engineReason, preconditioned }: Attributor): string {
-  const { attributed, trained } = run.manifest.coverage;
-  const share = (100 * attributed) / trained;
-  const covered = attributed === trained ? '' : `; it covers ${share.toFixed(1)} % of the trained parameters`;
+export function describeSearch({ stores, preconditioned }: Attributor): string {
+  const runs = [...new Set(stores.map(({ run }) => run))];
   return [
-    paragraph(`${colors.bold(run.path)} is ${run.describe()}${covered}.`),
-    paragraph(
-      `Searched ${colors.bold(store)}, ${engine === 'exact' ? 'exactly' : 'through its index'}: ${engineReason}.`,
-    ),
+    ...runs.flatMap((run) => [
+      describeRun(run),
+      ...stores.filter((store) => store.run === run).map((store) => describeStore(store)),
+    ]),
+    ...(stores.length === 1 ? [] : [`The ${stores.length} stores are ranked as one.`]),
     ...(preconditioned === 'none'
       ? []
       : [`${PRECONDITIONED[preconditioned]}, by the inverse autocorrelation of the store's gradients.`]),
     `Scores: ${colors.green('positive')}, training on the example lowered the query's loss; ${colors.red('negative')}, it raised it.`,
   ].join('\n');
+}
+
+function describeRun(run: Run): string {
+  const { attributed, trained } = run.manifest.coverage;
+  const share = (100 * attributed) / trained;
+  const covered = attributed === trained ? '' : `; it covers ${share.toFixed(1)} % of the trained parameters`;
+  return paragraph(`${colors.bold(run.path)} is ${run.describe()}${covered}.`);
+}
+
+function describeStore({ name, engine, reason }: SearchedStore): string {
+  return paragraph(
+    `Searched ${colors.bold(name)}, ${engine === 'exact' ? 'exactly' : 'through its index'}: ${reason}.`,
+  );
 }
 
 const PRECONDITIONED = {
@@ -46,7 +61,7 @@ export function describeAnswer({ questions, trace }: Answer, options: ReportOpti
   const heading = colors.bold(
     truncate(title + (record === undefined ? '' : `, ${summary(record)}`), options.columns),
   );
-  return ['', heading, ...pictures(record, trace, options), tabulate(trace, options.columns)].join('\n');
+  return ['', heading, ...pictures(record, trace, options), tabulate(trace, options)].join('\n');
 }
 
 /** When an example was seen: `step 412 (epoch 1)`, or of several steps how many, the first and the last. */
@@ -90,17 +105,21 @@ function captioned(record: ExampleRecord | undefined, caption: Cell): Cell[] | u
   return picture === undefined ? undefined : [...drawPicture(picture, colors.isColorSupported), caption];
 }
 
-function tabulate({ highest, lowest }: Trace, columns: number): string {
+function tabulate({ highest, lowest }: Trace, { columns, stores }: ReportOptions): string {
   const all = [...highest, ...lowest];
   const labelled = all.some(({ record }) => record?.label !== undefined);
   const noted = all.some(({ record }) => note(record) !== '');
   const tracked = all.some(({ seen }) => seen.length > 0);
   const byEpoch = all.some(({ epochs }) => epochs !== undefined);
   const byQuery = new Set(all.map(({ query }) => query)).size > 1;
+  const byRun = new Set(stores.map(({ run }) => run)).size > 1;
+  const byStore = new Set(stores.map(({ name }) => name)).size > 1;
   const cells = (found: TracedExample) => [
     `${found.example}`,
     formatScore(found.score),
     ...(byQuery ? [`${(found.query ?? 0) + 1}`] : []),
+    ...(byRun ? [found.source.run] : []),
+    ...(byStore ? [found.source.store] : []),
     ...(labelled ? [`${found.record?.label ?? ''}`] : []),
     ...(tracked ? [describeSightings(found.seen)] : []),
     ...(byEpoch ? [describeEpochs(found.epochs ?? [])] : []),
@@ -110,6 +129,8 @@ function tabulate({ highest, lowest }: Trace, columns: number): string {
     'example',
     'score',
     ...(byQuery ? ['query'] : []),
+    ...(byRun ? ['run'] : []),
+    ...(byStore ? ['store'] : []),
     ...(labelled ? ['label'] : []),
     ...(tracked ? ['seen in training'] : []),
     ...(byEpoch ? ['score by epoch'] : []),

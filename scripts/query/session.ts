@@ -1,5 +1,11 @@
 /** A run that is being asked: opened once, its model loaded when the first question needs it. */
-import { Attributor, type AttributorOptions, type LayerScore, type TraceOptions } from '../../lib/attributor';
+import {
+  Attributor,
+  type AttributorOptions,
+  type LayerScore,
+  type SearchedStore,
+  type TraceOptions,
+} from '../../lib/attributor';
 import { InvalidOptionError } from '../../lib/errors';
 import { unlessDamaged } from '../../lib/query/damage';
 import type { Trace } from '../../lib/query/trace';
@@ -31,6 +37,9 @@ export interface Answer {
 
 /** A score taken apart. */
 export interface Explanation {
+  /** Where the example's row lies. */
+  readonly run: string;
+  readonly store: string;
   readonly example: number;
   readonly score: number;
   readonly layers: readonly LayerScore[];
@@ -45,8 +54,8 @@ export class QuerySession {
   ) {}
 
   /** @throws what `Attributor.open` throws; InvalidOptionError for the model of a run that has its own */
-  static async open(run: string, options: SessionOptions): Promise<QuerySession> {
-    const session = new QuerySession(await Attributor.open(run, options), options);
+  static async open(runs: string | readonly string[], options: SessionOptions): Promise<QuerySession> {
+    const session = new QuerySession(await Attributor.open(runs, options), options);
     if (options.model === undefined || session.takesTexts) return session;
     await session.close();
     throw new InvalidOptionError('model', options.model, 'left out: this run is not of a language model');
@@ -60,9 +69,11 @@ export class QuerySession {
   /** Questions by rows of the store itself; they need no model. @throws ExampleRangeError, RowNotWrittenError */
   fromExamples(examples: readonly number[]): Question[] {
     const records = unlessDamaged(() => this.attributor.run.exampleRecords(examples), this.options.onDamage);
+    const { stores, run, store } = this.attributor;
+    const of = stores.length === 1 ? '' : ` of ${run.path}, ${store}`;
     return examples.map((example) => ({
       query: { example },
-      title: `Training example ${example}`,
+      title: `Training example ${example}${of}`,
       record: records?.get(example) ?? null,
       row: this.attributor.row(example),
     }));
@@ -109,10 +120,19 @@ export class QuerySession {
     }));
   }
 
-  /** What each layer adds to the score of `example`. @throws ExampleRangeError, RowNotWrittenError, UnknownColumnError */
-  explain({ row }: Question, example: number, options: TraceOptions): Explanation {
-    const layers = this.attributor.explain(row, example, options);
-    return { example, score: layers.reduce((sum, { score }) => sum + score, 0), layers };
+  /**
+   * What each layer adds to the score of `example`, in each of the stores that hold it.
+   * @throws ExampleRangeError, RowNotWrittenError if none does; UnknownColumnError
+   */
+  explain({ row }: Question, example: number, { layers, unitNorm }: TraceOptions): Explanation[] {
+    const { attributor } = this;
+    const holding = attributor.storesWith(example);
+    return holding.map((store) => {
+      const { run, name } = attributor.stores[store] as SearchedStore;
+      const found = attributor.explain(row, example, { layers, unitNorm, store });
+      const score = found.reduce((sum, of) => sum + of.score, 0);
+      return { run: run.path, store: name, example, score, layers: found };
+    });
   }
 
   async close(): Promise<void> {

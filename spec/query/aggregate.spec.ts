@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { Attributor } from '../../callbacks';
 import { relativeError, ROUNDING } from '../support/closeness';
 import { nearest } from '../../lib/query/aggregate';
-import type { Neighbor, Neighbors } from '../../lib/search/gradient-index';
+import type { Neighbor } from '../../lib/search/gradient-index';
+import type { StoreNeighbors } from '../../lib/search/several-stores';
 import { denseCase } from '../support/small-models';
 import { temporaryDirectory } from '../support/temporary-directory';
 import { slice, trainRun } from '../support/trained-run';
@@ -31,9 +32,11 @@ it('finds the nearest to any query among the nearest to each, ties and all', () 
     );
   fc.assert(
     fc.property(cases, ([scores, k]) => {
-      const found: Neighbors[] = scores.map((ofQuery) => ({
-        highest: best(ofQuery, k, 1),
-        lowest: best(ofQuery, k, -1),
+      // Every other row is of the other of two stores; ties then are by the row's number, as examples' ids are.
+      const place = ({ example, score }: Neighbor) => ({ example: example >> 1, store: example & 1, score });
+      const found: StoreNeighbors[] = scores.map((ofQuery) => ({
+        highest: best(ofQuery, k, 1).map(place),
+        lowest: best(ofQuery, k, -1).map(place),
       }));
       const ends = nearest(found, k);
       for (const [name, sign] of [
@@ -45,8 +48,9 @@ it('finds the nearest to any query among the nearest to each, ties and all', () 
             ? Math.max(...scores.map((ofQuery) => ofQuery[example]!))
             : Math.min(...scores.map((ofQuery) => ofQuery[example]!)),
         );
-        expect(ends[name].map(({ example, score }) => ({ example, score }))).toEqual(best(extremes, k, sign));
-        for (const { example, score, query } of ends[name]) {
+        const rows = ends[name].map((hit) => ({ ...hit, example: 2 * hit.example + hit.store }));
+        expect(rows.map(({ example, score }) => ({ example, score }))).toEqual(best(extremes, k, sign));
+        for (const { example, score, query } of rows) {
           expect(scores.findIndex((ofQuery) => ofQuery[example] === score)).toBe(query);
         }
       }

@@ -32,10 +32,12 @@ it('takes scores apart by layer, and says what they were in every epoch', async 
   const options = ['--example', '3', '4', '-k', '2', '--unit-norm', '--epochs', '--explain', '7'];
   const document = query(...options);
   const attributor = await Attributor.open(run);
-  for (const [i, { explanation, highest }] of document.queries.entries()) {
+  for (const [i, { explanations, highest }] of document.queries.entries()) {
     const row = attributor.row([3, 4][i]!);
     const [trace] = await attributor.search([row], { k: 20, unitNorm: true });
     const score = trace!.highest.find(({ example }) => example === 7)!.score;
+    const [explanation, ...others] = explanations ?? [];
+    expect(others).toEqual([]);
     expect(explanation?.layers.map(({ layer }) => layer)).toEqual(['hidden', 'head']);
     expect(relativeError([explanation!.score], [score])).toBeLessThan(ROUNDING);
     for (const { epochs, score: last } of highest) {
@@ -74,6 +76,7 @@ it('writes a table that reads back as what it printed', () => {
     ]),
   );
   expect(lines[3]).toMatchObject({ query: 'Training example 3', end: 'lowest', rank: '1', epochs: '0 1' });
+  expect(lines[3]).toMatchObject({ run, store: 'epoch_1' });
 });
 
 /** RFC 4180, records by the names in the first. */
