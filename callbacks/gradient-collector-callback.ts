@@ -32,7 +32,7 @@ export class GradientCollectorCallback extends tf.Callback {
     this.onBatchEnd = this.onBatchEnd.bind(this);
   }
 
-  /** @throws UnpreparedModelError, RunExistsError, UnsupportedLayerError, UnknownLayerError, AttentionHeadsError, InvalidOptionError, OptimizerStateError */
+  /** @throws UnpreparedModelError, RunExistsError, RunMismatchError, UnsupportedLayerError, UnknownLayerError, AttentionHeadsError, InvalidOptionError, OptimizerStateError */
   override onTrainBegin(): Promise<void> {
     const training = this.findTraining();
     const { model, exampleCount } = training;

@@ -13,6 +13,7 @@ export const runPaths = {
   trainingOrder: (run: string) => path.join(run, 'train', 'training_order.log'),
   normalizer: (run: string) => path.join(run, 'normalizer.safetensors'),
   model: (run: string) => path.join(run, 'model'),
+  checkpoint: (run: string) => path.join(run, 'checkpoint.safetensors'),
   config: (run: string) => path.join(run, 'config.yaml'),
   examples: (run: string) => path.join(run, 'examples.jsonl'),
 };

@@ -1,6 +1,7 @@
 /** Turns training steps into a run: the collector on one side, the run's writer on the other. */
+import fs from 'node:fs';
 import type * as tf from '@tensorflow/tfjs';
-import { NoGradientError } from '../errors';
+import { InvalidOptionError, NoGradientError } from '../errors';
 import { GradientCollector, type Captured, type GradientCollectorOptions } from '../gradient-collector';
 import { chooseNormalizer, trainingOptimizer, type NormalizerChoice } from '../normalizers/choose';
 import { knownLearningRate, lastLearningRate } from '../normalizers/learning-rate';
@@ -24,8 +25,13 @@ export interface RunOptions
       GradientCollectorOptions,
       'projectionDim' | 'projectionType' | 'seed' | 'includeBias' | 'attention' | 'layers'
     > {
-  /** The run's directory: must not exist, or be empty. */
+  /** The run's directory: must not exist, or be empty, but for `resumeFrom`. */
   readonly path: string;
+  /**
+   * Goes on with the run in `path`, which was interrupted, from this epoch: those before it are kept, and of the others
+   * nothing. Model and optimizer are to be as they were then. A run that is not there is begun, from 0. Default: begins one.
+   */
+  readonly resumeFrom?: number;
   /** How numbers are stored. Default: float32. */
   readonly dtype?: RowDtype;
   /** Whether to record which step and epoch saw each example. Default: false. */
@@ -38,7 +44,7 @@ export interface RunOptions
   readonly index?: boolean;
   /** Told how many rows are in the index while it is built. */
   readonly onIndexProgress?: (rows: number) => void;
-  /** What to show of each training example, in the order of the data set: labels, texts. */
+  /** What to show of each training example, in the order of the data set: labels, texts. A run that has them keeps its own. */
   readonly examples?: Iterable<ExampleRecord>;
 }
 
@@ -72,24 +78,34 @@ export class RunRecorder {
   ) {}
 
   /**
-   * Starts a run. Nothing is left behind if it throws.
-   * @throws RunExistsError, UnsupportedLayerError, UnknownLayerError, AttentionHeadsError, InvalidOptionError, OptimizerStateError
+   * Starts a run, or goes on with one. Nothing new is left behind if it throws.
+   * @throws RunExistsError, RunMismatchError, UnsupportedLayerError, UnknownLayerError, AttentionHeadsError, InvalidOptionError, OptimizerStateError
    */
   static start(model: tf.LayersModel, options: RunOptions & TrainingOptions): RunRecorder {
     const optimizer: tf.Optimizer | undefined = options.optimizer ?? model.optimizer;
+    const { path, resumeFrom, accumulate } = options;
+    if (resumeFrom !== undefined && accumulate === true)
+      throw new InvalidOptionError(
+        'accumulate',
+        true,
+        'false with `resumeFrom`: an epoch cannot be taken out of a sum',
+      );
     const { name, normalizer } = chooseNormalizer(options, optimizer);
     const rate = readRate(options, optimizer);
     const collector = new GradientCollector(model, { ...options, normalizer });
     const description = describeRun(model, options, optimizer, collector, name);
-    const writer = RunWriter.create(options.path, description, collector.columns);
+    const writer =
+      resumeFrom === undefined
+        ? RunWriter.create(path, description, collector.columns)
+        : RunWriter.resume(path, description, collector.columns, resumeFrom);
     try {
-      if (options.examples !== undefined) {
+      if (options.examples !== undefined && !fs.existsSync(runPaths.examples(path))) {
         const { examples } = description;
-        const records = writeExamples(runPaths.examples(options.path), options.examples, examples);
+        const records = writeExamples(runPaths.examples(path), options.examples, examples);
         if (examples === null) writer.setExamples(records);
       }
       if (normalizer !== null && isFixed(normalizer)) {
-        saveNormalizer(runPaths.normalizer(options.path), normalizer, collector.parts);
+        saveNormalizer(runPaths.normalizer(path), normalizer, collector.parts);
       }
     } catch (error) {
       writer.abort();

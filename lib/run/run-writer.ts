@@ -1,6 +1,6 @@
 /** Writes a run while training goes: rows, training order, and last of all a manifest that calls it complete. */
 import fs from 'node:fs';
-import { NonFiniteGradientError, NonFiniteValueError, RunExistsError } from '../errors';
+import { InvalidOptionError, NonFiniteGradientError, NonFiniteValueError, RunExistsError } from '../errors';
 import { addStore } from '../store/accumulate';
 import { guardWrite } from '../store/disk';
 import type { Column, StoreLayout } from '../store/format';
@@ -8,29 +8,36 @@ import { GradientStoreReader } from '../store/reader';
 import { TrainingOrderWriter, type StepRate } from '../store/training-order';
 import { GradientStoreWriter } from '../store/writer';
 import { writeRunManifest, type EpochRecord, type RunDescription } from './run-manifest';
-import { ACCUMULATED, epochStore, runPaths } from './run-paths';
+import { readBegun } from './begun-run';
+import { ACCUMULATED, epochOfStore, epochStore, runPaths } from './run-paths';
 
 export class RunWriter {
-  private readonly epochs: EpochRecord[] = [];
+  private readonly isNew: boolean;
+  private readonly epochs: EpochRecord[];
   private readonly order: TrainingOrderWriter | null;
   /** How many examples there are, or, where that is not known beforehand, how many there have been: the highest id and one. */
   private examples: number;
   private store: GradientStoreWriter | null = null;
   private epoch = 0;
-  private step = 0;
+  private step: number;
   private firstStep = 0;
 
   private constructor(
     readonly path: string,
     private description: RunDescription,
     private readonly columns: readonly Column[],
+    /** What an earlier call has finished of the run; null if this one begins it. */
+    begun: readonly EpochRecord[] | null,
   ) {
+    this.isNew = begun === null;
+    this.epochs = [...(begun ?? [])];
+    this.step = this.epochs.reduce((sum, { steps }) => sum + steps, 0);
     this.examples = description.examples ?? 0;
     this.writeManifest('training', null);
     guardWrite(runPaths.stores(path), 0, () => {
-      fs.mkdirSync(runPaths.stores(path));
+      fs.mkdirSync(runPaths.stores(path), { recursive: true });
     });
-    this.order = description.trackOrder ? TrainingOrderWriter.create(runPaths.trainingOrder(path)) : null;
+    this.order = description.trackOrder ? this.openOrder() : null;
   }
 
   /** Starts a run in `path`, which must not exist or be empty. @throws RunExistsError, DiskWriteError */
@@ -38,8 +45,37 @@ export class RunWriter {
     if (fs.existsSync(path) && (!fs.statSync(path).isDirectory() || fs.readdirSync(path).length > 0)) {
       throw new RunExistsError(path);
     }
+    return RunWriter.begin(path, description, columns);
+  }
+
+  /**
+   * Goes on with the run in `path` from `epoch`, and drops what it has of that and later ones; from 0 it may be begun.
+   * @throws RunExistsError if something else is there, RunMismatchError if it was begun otherwise, InvalidOptionError if it
+   *   has not got so far; CorruptRecordError, DiskWriteError
+   */
+  static resume(
+    path: string,
+    description: RunDescription,
+    columns: readonly Column[],
+    epoch: number,
+  ): RunWriter {
+    const begun = readBegun(path, description);
+    const kept = begun?.epochs.filter((each) => each.epoch < epoch) ?? [];
+    if (kept.length !== epoch)
+      throw new InvalidOptionError(
+        'resumeFrom',
+        epoch,
+        `at most ${kept.length}, the finished epochs of ${path}`,
+      );
+    if (begun === null) return RunWriter.begin(path, description, columns);
+    dropFrom(path, epoch);
+    const { created, versions, examples } = begun;
+    return new RunWriter(path, { ...description, created, versions, examples }, columns, kept);
+  }
+
+  private static begin(path: string, description: RunDescription, columns: readonly Column[]): RunWriter {
     guardWrite(path, 0, () => fs.mkdirSync(path, { recursive: true }));
-    return new RunWriter(path, description, columns);
+    return new RunWriter(path, description, columns, null);
   }
 
   /** Says how many examples there are, which was not known. Before the first epoch. */
@@ -104,13 +140,13 @@ export class RunWriter {
 
   /**
    * Stops writing and leaves the run as a kill would: readable, and known to be unfinished. Before its first step a
-   * run leaves nothing behind.
+   * new run leaves nothing behind.
    */
   abort(): void {
     this.store?.abort();
     this.store = null;
     this.order?.close();
-    if (this.step === 0) fs.rmSync(this.path, { recursive: true });
+    if (this.isNew && this.step === 0) fs.rmSync(this.path, { recursive: true });
   }
 
   /** Whether there is a row for any id, however large. */
@@ -134,6 +170,11 @@ export class RunWriter {
     }
   }
 
+  private openOrder(): TrainingOrderWriter {
+    const file = runPaths.trainingOrder(this.path);
+    return this.step === 0 ? TrainingOrderWriter.create(file) : TrainingOrderWriter.resume(file, this.step);
+  }
+
   private openStore(): GradientStoreWriter {
     if (this.store === null) throw new Error('internal: a step outside an epoch');
     return this.store;
@@ -150,4 +191,18 @@ export class RunWriter {
       failed: [],
     });
   }
+}
+
+/** Removes the stores of `epoch` and later ones, and what is written when training ends. @throws DiskWriteError */
+function dropFrom(run: string, epoch: number): void {
+  guardWrite(run, 0, () => {
+    const names = fs.existsSync(runPaths.stores(run)) ? fs.readdirSync(runPaths.stores(run)) : [];
+    const stores = names.filter((name) => (epochOfStore(name) ?? -1) >= epoch);
+    for (const each of [
+      ...stores.map((name) => runPaths.store(run, name)),
+      runPaths.normalizer(run),
+      runPaths.model(run),
+    ])
+      fs.rmSync(each, { recursive: true, force: true });
+  });
 }

@@ -22,17 +22,19 @@ export type TrainingRecorderOptions = RunOptions & TrainingOptions;
  */
 export class TrainingRecorder {
   private epoch: number | null = null;
-  private lastEpoch = -1;
   private state: 'idle' | 'in a step' | 'ended' = 'idle';
 
-  private constructor(private readonly recorder: RunRecorder) {}
+  private constructor(
+    private readonly recorder: RunRecorder,
+    private lastEpoch: number,
+  ) {}
 
   /**
-   * Starts a run of `model`. Nothing is left behind if it throws.
-   * @throws RunExistsError, UnsupportedLayerError, UnknownLayerError, AttentionHeadsError, InvalidOptionError, OptimizerStateError
+   * Starts a run of `model`, or goes on with one. Nothing new is left behind if it throws.
+   * @throws RunExistsError, RunMismatchError, UnsupportedLayerError, UnknownLayerError, AttentionHeadsError, InvalidOptionError, OptimizerStateError
    */
   static start(model: tf.LayersModel, options: TrainingRecorderOptions): TrainingRecorder {
-    return new TrainingRecorder(RunRecorder.start(model, options));
+    return new TrainingRecorder(RunRecorder.start(model, options), (options.resumeFrom ?? 0) - 1);
   }
 
   /**

@@ -48,11 +48,13 @@ export class TrainingOrderWriter {
   }
 
   /**
-   * Continues the log `file`; a torn tail is cut off. Throws CorruptRecordError, UnsupportedVersionError,
-   * DiskWriteError.
+   * Continues the log `file` after its first `batches`, or all; what follows, and a torn tail, is cut off. Throws
+   * CorruptRecordError, also if it holds fewer; UnsupportedVersionError, DiskWriteError.
    */
-  static resume(file: string): TrainingOrderWriter {
-    const { validBytes } = TrainingOrderReader.open(file);
+  static resume(file: string, batches?: number): TrainingOrderWriter {
+    const { validBytes, count } = TrainingOrderReader.open(file, batches);
+    if (batches !== undefined && count < batches)
+      throw new CorruptRecordError(file, 'batches', `${batches}`, `${count}`);
     if (validBytes === 0) return TrainingOrderWriter.create(file);
     return guardWrite(file, 0, () => {
       fs.truncateSync(file, validBytes);
@@ -107,13 +109,15 @@ export class TrainingOrderReader {
   ) {}
 
   /**
-   * Opens the log `file` and checks all of it. Throws {@link CorruptRecordError} when something other than
-   * the tail is damaged, {@link UnsupportedVersionError} when a newer release wrote it.
+   * Opens the log `file` and checks all of it, or its first `batches`, as if it ended there. Throws
+   * {@link CorruptRecordError} when something other than the tail is damaged, {@link UnsupportedVersionError} when a
+   * newer release wrote it.
    */
-  static open(file: string): TrainingOrderReader {
+  static open(file: string, batches = Infinity): TrainingOrderReader {
     let records = 0;
     let validBytes = 0;
     for (const { payload, end } of payloads(file)) {
+      if (records > batches) break;
       if (records === 0) checkHeader(file, packer.unpack(payload));
       records++;
       validBytes = end;

@@ -14,6 +14,37 @@ export interface AdamWOptions {
   readonly epsilon?: number;
 }
 
+/** Both moments of one weight, in its shape. */
+export interface Moments {
+  readonly first: tf.Tensor;
+  readonly second: tf.Tensor;
+}
+
+/** What steps to come depend on, beside the weights. */
+export interface AdamWState {
+  /** How many there were. */
+  readonly steps: number;
+  /** Both betas' powers, which rounding at each step makes others than powers taken at once. */
+  readonly powers: readonly [tf.Tensor, tf.Tensor];
+  /** Of each weight that is trained, in the order in which they are; none before the first step. */
+  readonly moments: readonly Moments[];
+}
+
+/** What Adam keeps of a weight, under the weight's name and a suffix. */
+interface Accumulated {
+  originalName: string;
+  variable: tf.Variable;
+}
+
+/** The fields that hold the state, which tfjs's types hide. */
+interface AdamFields {
+  iterations_: number;
+  readonly accBeta1: tf.Variable;
+  readonly accBeta2: tf.Variable;
+  accumulatedFirstMoment: Accumulated[];
+  accumulatedSecondMoment: Accumulated[];
+}
+
 type NamedGradients = Parameters<tf.AdamOptimizer['applyGradients']>[0];
 
 /**
@@ -34,6 +65,38 @@ export class AdamW extends tf.AdamOptimizer {
     this.learningRate = this.rate(this.iterations);
     if (this.weightDecay > 0) this.decay(gradients);
     super.applyGradients(gradients);
+  }
+
+  /** Its tensors stay the optimizer's, and change with the next step. */
+  get state(): AdamWState {
+    const { accBeta1, accBeta2, ...fields } = this.fields;
+    const moments = fields.accumulatedFirstMoment.map(({ variable: first }, i) => {
+      const { variable: second } = fields.accumulatedSecondMoment[i] as Accumulated;
+      return { first, second };
+    });
+    return { steps: this.iterations, powers: [accBeta1, accBeta2], moments };
+  }
+
+  /** Goes on from `state`, of an optimizer that trained `weights` in this order. The caller disposes the state's tensors. */
+  restore({ steps, powers, moments }: AdamWState, weights: readonly tf.Variable[]): void {
+    const { fields } = this;
+    fields.iterations_ = steps;
+    fields.accBeta1.assign(powers[0]);
+    fields.accBeta2.assign(powers[1]);
+    const accumulated = (which: keyof Moments, suffix: string) =>
+      moments.map((moment, i) => ({
+        originalName: `${weights[i]?.name ?? ''}/${suffix}`,
+        variable: moment[which].variable(false),
+      }));
+    tf.dispose(
+      [fields.accumulatedFirstMoment, fields.accumulatedSecondMoment].flat().map((each) => each.variable),
+    );
+    fields.accumulatedFirstMoment = accumulated('first', 'm');
+    fields.accumulatedSecondMoment = accumulated('second', 'v');
+  }
+
+  private get fields(): AdamFields {
+    return this as unknown as AdamFields;
   }
 
   private decay(gradients: NamedGradients): void {

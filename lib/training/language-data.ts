@@ -12,6 +12,8 @@ export interface LanguageDataOptions {
   readonly seed: number;
   /** Of the model: ids of tokens are below it. */
   readonly vocabularySize: number;
+  /** Which epoch the first pass is, for its order. Default: 0. */
+  readonly firstEpoch?: number;
 }
 
 /**
@@ -21,12 +23,12 @@ export interface LanguageDataOptions {
  */
 export function languageData(
   dataset: TextDataset,
-  { batchSize, seed, vocabularySize }: LanguageDataOptions,
+  { batchSize, seed, vocabularySize, firstEpoch = 0 }: LanguageDataOptions,
 ): tf.data.Dataset<tf.TensorContainer> {
-  let epochs = 0;
+  let epoch = firstEpoch;
   async function* batches(): AsyncGenerator<tf.TensorContainer> {
     let batch: TokenizedExample[] = [];
-    for await (const example of shuffle(dataset.examples(), { seed, epoch: epochs++ })) {
+    for await (const example of shuffle(dataset.examples(), { seed, epoch: epoch++ })) {
       checkTokens(example, vocabularySize);
       batch.push(example);
       if (batch.length < batchSize) continue;

@@ -9,16 +9,18 @@ import { surveyDataset, type Survey } from '../../lib/build/survey';
 import type { DatasetCounts } from '../../lib/datasets/counts';
 import { openDataset, type TextDataset } from '../../lib/datasets/dataset';
 import { tokenizerFile } from '../../lib/datasets/tokenizer-file';
-import { RunExistsError } from '../../lib/errors';
+import { RunMismatchError } from '../../lib/errors';
 import type { CausalLM } from '../../lib/models/causal-lm';
 import { ExampleRecords, type ExampleRecord } from '../../lib/run/example-records';
 import { Run } from '../../lib/run/run';
 import { runPaths } from '../../lib/run/run-paths';
+import { sha256File } from '../../lib/store/record-file';
 import { AdamW } from '../../lib/training/adamw';
 import { languageData } from '../../lib/training/language-data';
 import { learningRateAt } from '../../lib/training/schedule';
 import { findTokenizer, openModel } from './open-model';
 import type { TrainOptions } from './train-options';
+import { readPast, TrainingKeeper, type TrainingPast } from './training-keeper';
 import { TrainingProgress } from './training-progress';
 
 export interface TrainedRun {
@@ -29,21 +31,25 @@ export interface TrainedRun {
   readonly counts: DatasetCounts;
   readonly steps: number;
   readonly stepsDone: number;
+  /** Epochs that an earlier call had done. */
+  readonly epochsFound: number;
 }
 
 /**
  * Trains and writes the run: an epoch's gradients each, the training order, and the model in both formats, Hugging Face's
  * beside tfjs's. `process` being interrupted ends it after the step it is at, with all that there is by then.
  * `tell` is told of each epoch in a line.
- * @throws RunExistsError, InvalidOptionError; what `loadCausalLM`, `createCausalLM` and `openDataset` throw
+ *
+ * Interrupted or killed at any point, the same call goes on after the last epoch that was done, to the same bits as if it had
+ * not been. Asked for anything else, it refuses.
+ * @throws RunExistsError, RunMismatchError, InvalidOptionError; what `loadCausalLM`, `createCausalLM` and `openDataset` throw
  */
 export async function trainLanguageModel(
   options: TrainOptions,
   show: ShowProgress,
   tell: (line: string) => void = () => undefined,
 ): Promise<TrainedRun> {
-  if (fs.existsSync(options.run) && fs.readdirSync(options.run).length > 0)
-    throw new RunExistsError(options.run);
+  const past = readPast(options);
   const tokenizer = findTokenizer(options);
   const lm = await openModel(options);
   const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'bergson-train-'));
@@ -57,7 +63,8 @@ export async function trainLanguageModel(
     try {
       const records = path.join(scratch, 'examples.jsonl');
       const survey = await showSurvey(dataset, records, show);
-      return await train(options, { show, tell, lm, tokenizer, dataset, records, survey });
+      checkExamples(options.run, records);
+      return await train(options, { show, tell, past, lm, tokenizer, dataset, records, survey });
     } finally {
       await dataset.close();
     }
@@ -70,6 +77,7 @@ export async function trainLanguageModel(
 interface Opened {
   readonly show: ShowProgress;
   readonly tell: (line: string) => void;
+  readonly past: TrainingPast;
   readonly lm: CausalLM;
   readonly tokenizer: string | null;
   readonly dataset: TextDataset;
@@ -79,9 +87,10 @@ interface Opened {
 }
 
 async function train(options: TrainOptions, opened: Opened): Promise<TrainedRun> {
-  const { show, lm, tokenizer, dataset, survey } = opened;
+  const { show, past, lm, tokenizer, dataset, survey } = opened;
   const { epochs, batchSize, seed } = options;
-  const steps = epochs * Math.ceil(survey.counts.examples / batchSize);
+  const stepsAnEpoch = Math.ceil(survey.counts.examples / batchSize);
+  const steps = epochs * stepsAnEpoch;
   const schedule = { peak: options.learningRate, warmupSteps: Math.round(options.warmup * steps), steps };
   const optimizer = new AdamW({
     learningRate: (step) => learningRateAt(step, schedule),
@@ -89,10 +98,11 @@ async function train(options: TrainOptions, opened: Opened): Promise<TrainedRun>
     beta2: 0.95,
   });
   const model = prepareForGradientCollection(lm.forTraining(optimizer));
-  const progress = new TrainingProgress(steps, epochs, show, opened.tell);
+  const progress = new TrainingProgress(steps, epochs, show, opened.tell, past);
   let indexing: StageProgress | undefined;
   const collector = new GradientCollectorCallback({
     path: options.run,
+    resumeFrom: past.epochs,
     layers: lm.linearMaps,
     includeBias: false,
     projectionDim: options.projectionDim,
@@ -113,11 +123,15 @@ async function train(options: TrainOptions, opened: Opened): Promise<TrainedRun>
   };
   process.once('SIGINT', interrupt);
   try {
-    await model.fitDataset(languageData(dataset, { batchSize, seed, vocabularySize: lm.vocabularySize }), {
+    const keeper = new TrainingKeeper(options, { model, optimizer }, past, stepsAnEpoch, progress);
+    const { vocabularySize } = lm;
+    const data = languageData(dataset, { batchSize, seed, vocabularySize, firstEpoch: past.epochs });
+    await model.fitDataset(data, {
       epochs,
+      initialEpoch: past.epochs,
       verbose: 0,
       // The bar ends before that of the index begins, and a run that is complete has its model.
-      callbacks: [progress, new ModelSaver(lm, tokenizer, runPaths.model(options.run)), collector],
+      callbacks: [progress, new ModelSaver(lm, tokenizer, runPaths.model(options.run)), collector, keeper],
     });
   } finally {
     process.off('SIGINT', interrupt);
@@ -126,7 +140,16 @@ async function train(options: TrainOptions, opened: Opened): Promise<TrainedRun>
     optimizer.dispose();
   }
   const { losses, stepsDone } = progress;
-  return { run: Run.open(options.run), losses, counts: survey.counts, steps, stepsDone };
+  const { counts } = survey;
+  return { run: Run.open(options.run), losses, counts, steps, stepsDone, epochsFound: past.epochs };
+}
+
+/** @throws RunMismatchError if the run has been begun with other examples than those of `records` */
+function checkExamples(run: string, records: string): void {
+  const begun = runPaths.examples(run);
+  if (!fs.existsSync(begun)) return;
+  const [expected, found] = [begun, records].map(sha256File) as [string, string];
+  if (expected !== found) throw new RunMismatchError(run, 'examples of sha256', expected, found);
 }
 
 async function showSurvey(dataset: TextDataset, records: string, show: ShowProgress): Promise<Survey> {

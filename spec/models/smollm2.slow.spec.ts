@@ -1,10 +1,10 @@
-/** A real model: SmolLM2-135M, from the quantized weights in a Python package; smollm2.py says which packages it takes. */
+/** A real model, SmolLM2-135M, against transformers, which reads the same weights; smollm2.py says which packages it takes. */
 import { spawnSync } from 'node:child_process';
-import fs from 'node:fs';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { GradientCollector, loadCausalLM } from '../../callbacks';
 import { relativeError } from '../support/closeness';
+import { writeSmolLM2 } from '../support/smollm2';
 import { temporaryDirectory } from '../support/temporary-directory';
 
 /** Thirty layers of float32 sums in another order than torch's, of logits up to 30. */
@@ -14,17 +14,24 @@ const directory = temporaryDirectory();
 const python = process.env.BERGSON_PYTHON ?? 'python3';
 
 it('gives the logits and losses that transformers computes, and finite gradients', async () => {
-  const made = spawnSync(python, [path.join(__dirname, 'smollm2.py'), directory], { encoding: 'utf8' });
-  if (made.status !== 0) {
-    const reason = made.error?.message ?? made.stderr.trim().split('\n').at(-1) ?? '';
+  if (!writeSmolLM2(directory)) return;
+  const asked = spawnSync(python, [path.join(__dirname, 'smollm2.py')], {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 24,
+  });
+  if (asked.status !== 0) {
+    const reason = asked.error?.message ?? asked.stderr.trim().split('\n').at(-1) ?? '';
     console.warn(
-      `skipped: ${python} could not make the model (${reason}); set BERGSON_PYTHON to one that can`,
+      `skipped: ${python} could not run transformers (${reason}); set BERGSON_PYTHON to one that can`,
     );
     return;
   }
-  const { ids, losses, last_logits, next } = JSON.parse(
-    fs.readFileSync(path.join(directory, 'expected.json'), 'utf8'),
-  ) as { ids: number[]; losses: number[]; last_logits: number[]; next: string };
+  const { ids, losses, last_logits, next } = JSON.parse(asked.stdout) as {
+    ids: number[];
+    losses: number[];
+    last_logits: number[];
+    next: string;
+  };
   const lm = await loadCausalLM(directory);
   expect(lm).toMatchObject({ vocabularySize: 49_152 });
   expect(lm.linearMaps).toHaveLength(30 * 7);

@@ -85,6 +85,18 @@ test('drops and reports a tail torn at any byte, and can be continued there', ()
   }
 });
 
+test('is continued after its first batches, which it must have', () => {
+  write();
+  for (const count of [0, 1, batches.length]) {
+    const writer = TrainingOrderWriter.resume(file, count);
+    expect([...TrainingOrderReader.open(file).batches()]).toEqual(batches.slice(0, count));
+    for (const batch of batches.slice(count)) writer.append(batch);
+    writer.close();
+    expect([...TrainingOrderReader.open(file).batches()]).toEqual(batches);
+  }
+  expect(() => TrainingOrderWriter.resume(file, batches.length + 1)).toThrow(CorruptRecordError);
+});
+
 test('drops a tail of zeros, as a power cut may leave', () => {
   write();
   fs.appendFileSync(file, Buffer.alloc(50));

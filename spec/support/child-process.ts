@@ -10,6 +10,12 @@ export function startChild(file: string, ...args: string[]): ChildProcess {
   return spawn(process.execPath, ['-r', TYPESCRIPT, file, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
+/** Starts `bergson` from its sources, with both its outputs to be listened to. */
+export function startBergson(...args: string[]): ChildProcess {
+  const script = path.join(__dirname, '..', '..', 'scripts', 'bergson.ts');
+  return spawn(process.execPath, ['-r', TYPESCRIPT, script, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
 /** Kills `child` with SIGKILL; resolves when it is gone. */
 export async function kill(child: ChildProcess): Promise<void> {
   const gone = new Promise((resolve) => child.once('exit', resolve));
