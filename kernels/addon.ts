@@ -31,6 +31,8 @@ export interface Addon {
     highest: Float32Array,
     lowest: Float32Array,
     margins: Float32Array,
+    residualMargins: Float32Array,
+    residuals: Float32Array,
     hits: Float32Array,
   ): number;
 }

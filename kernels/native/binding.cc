@@ -84,11 +84,11 @@ Number* numbers(napi_env env, napi_value array, std::size_t* count = nullptr) {
 }
 
 napi_value scan(napi_env env, napi_callback_info info) {
-  std::size_t count = 10;
-  napi_value arguments[10];
+  std::size_t count = 12;
+  napi_value arguments[12];
   napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
-  if (count < 10) {
-    napi_throw_error(env, nullptr, "scan takes ten arrays");
+  if (count < 12) {
+    napi_throw_error(env, nullptr, "scan takes twelve arrays");
     return nullptr;
   }
   std::int32_t* facts = numbers<std::int32_t>(env, arguments[0]);
@@ -110,7 +110,9 @@ napi_value scan(napi_env env, napi_callback_info info) {
   scan.highest = numbers<float>(env, arguments[6]);
   scan.lowest = numbers<float>(env, arguments[7]);
   scan.margins = numbers<float>(env, arguments[8]);
-  scan.hits = numbers<bergson::Hit>(env, arguments[9], &scan.capacity);
+  scan.residual_margins = numbers<float>(env, arguments[9]);
+  scan.residuals = numbers<float>(env, arguments[10]);
+  scan.hits = numbers<bergson::Hit>(env, arguments[11], &scan.capacity);
   scan.capacity /= sizeof(bergson::Hit) / sizeof(float);
   const bergson::Scanned scanned = bergson::scan(scan, first);
   facts[0] = static_cast<std::int32_t>(scanned.next);

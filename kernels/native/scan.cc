@@ -101,7 +101,7 @@ bool is_zero(const Scan& s, std::size_t row) {
   return zero;
 }
 
-// What a row's scores are multiplied by, and what a query's margin is.
+// What a row's scores are multiplied by, and its queries' margins.
 struct Scale {
   float score, margin;
 };
@@ -122,11 +122,11 @@ Scale scale_of(const Scan& s, std::size_t row, float squares) {
 }
 
 // Whether any query may have the row among its best or worst. Written so that what is no number may.
-bool any_hit(const float* scores, const Scale& scale, const Scan& s, std::size_t padded) {
+bool any_hit(const float* scores, const Scale& scale, float residual, const Scan& s, std::size_t padded) {
   int hit = 0;
   for (std::size_t query = 0; query < padded; query++) {
     const float score = scores[query] * scale.score;
-    const float margin = s.margins[query] * scale.margin;
+    const float margin = s.margins[query] * scale.margin + s.residual_margins[query] * residual;
     hit |= static_cast<int>(!(score + margin < s.highest[query])) | static_cast<int>(!(score - margin > s.lowest[query]));
   }
   return hit != 0;
@@ -151,10 +151,11 @@ Scanned scan(const Scan& s, std::size_t first) {
       if (s.written != nullptr && s.written[row] != 1) continue;
       const float* scores = tile.scores.data() + i * padded;
       const Scale scale = scale_of(s, row, tile.squares[i]);
-      if (!any_hit(scores, scale, s, padded)) continue;
+      const float residual = s.residuals == nullptr ? 0.0f : s.residuals[row];
+      if (!any_hit(scores, scale, residual, s, padded)) continue;
       for (std::size_t query = 0; query < s.query_count; query++) {
         const float score = scores[query] * scale.score;
-        const float margin = s.margins[query] * scale.margin;
+        const float margin = s.margins[query] * scale.margin + s.residual_margins[query] * residual;
         if (score + margin < s.highest[query] && score - margin > s.lowest[query]) continue;
         s.hits[scanned.hits++] = {static_cast<std::int32_t>(row), static_cast<std::int32_t>(query), score, margin};
       }

@@ -22,6 +22,8 @@ struct Scan {
   const std::uint8_t* written;
   // [count], powers of two that rows are multiplied by; null where all are 1.
   const float* factors;
+  // [count], of what is missing from each row; null where nothing is.
+  const float* residuals;
   // Pairs of first and end of stretches of columns.
   const std::uint32_t* ranges;
   std::size_t range_count;
@@ -32,6 +34,7 @@ struct Scan {
   const float* highest;
   const float* lowest;
   const float* margins;
+  const float* residual_margins;
   bool unit_norm;
   Hit* hits;
   std::size_t capacity;

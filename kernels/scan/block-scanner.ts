@@ -16,6 +16,16 @@ export interface ScanQuestion {
   readonly unitNorm: boolean;
   /** The most rows of a block. */
   readonly blockRows: number;
+  /** For each query, where rows are not all that is to be scored. */
+  readonly doubts?: readonly Doubt[];
+}
+
+/** By how much more than its rounding a query's score may be off. */
+export interface Doubt {
+  /** For each unit of the row's norm. */
+  readonly ofNorm: number;
+  /** For each unit of the norm of what is missing from the row: its residual. */
+  readonly ofResidual: number;
 }
 
 /** A row that may be among the best or worst: its exact score times the query's scale is within `margin` of `score`. */
@@ -40,28 +50,41 @@ export interface BlockScanner {
   /**
    * Scans rows `first` up to `count` of the block, as long as there is room for hits. `written` [count] has 1 for
    * rows that are there, `factors` [count] what their numbers are multiplied by, powers of two; undefined: all are there, and
-   * have factor 1. Returns the row to go on from.
+   * have factor 1. `residuals` [count] are 0 unless given. Returns the row to go on from.
    */
-  scan(first: number, count: number, written?: Uint8Array, factors?: Float32Array): number;
+  scan(
+    first: number,
+    count: number,
+    written?: Uint8Array,
+    factors?: Float32Array,
+    residuals?: Float32Array,
+  ): number;
   /** Of the last scan. */
   readonly hits: Hits;
 }
 
-/** A query's columns that count, scaled, and its margin for a row of norm 1. */
+/** A query's columns that count, scaled, and its margins for a row of norm 1 and for a residual of 1. */
 export interface ScaledQuery {
   readonly scale: number;
   readonly values: Float32Array;
   readonly margin: number;
+  readonly residualMargin: number;
 }
 
 /** Scaling by a power of two is exact but for what underflows, less than a rounding of the score. */
-export function scaleQueries({ queries, ranges, unitNorm }: ScanQuestion): ScaledQuery[] {
-  return queries.map((query) => {
+export function scaleQueries({ queries, ranges, unitNorm, doubts }: ScanQuestion): ScaledQuery[] {
+  return queries.map((query, i) => {
     const values = gatherColumns(query, ranges);
     const norm = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
     const scale = norm === 0 ? 1 : 2 ** -Math.ceil(Math.log2(norm));
-    const margin = relativeMargin(norm * scale, values.length, ranges.length, unitNorm);
-    return { scale, values: values.map((value) => value * scale), margin };
+    const { ofNorm, ofResidual } = doubts?.[i] ?? { ofNorm: 0, ofResidual: 0 };
+    const rounding = relativeMargin(norm * scale, values.length, ranges.length, unitNorm);
+    return {
+      scale,
+      values: values.map((value) => value * scale),
+      margin: rounding + ofNorm * scale,
+      residualMargin: ofResidual * scale,
+    };
   });
 }
 

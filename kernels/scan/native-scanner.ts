@@ -13,6 +13,7 @@ const LEAST_ROOM = 16_384;
 
 const EVERY_ROW = new Uint8Array(0);
 const NO_FACTORS = new Float32Array(0);
+const NO_RESIDUALS = new Float32Array(0);
 
 export class NativeScanner implements BlockScanner {
   readonly block: Uint8Array;
@@ -24,6 +25,7 @@ export class NativeScanner implements BlockScanner {
   private readonly ranges: Uint32Array;
   private readonly queries: Float32Array;
   private readonly margins: Float32Array;
+  private readonly residualMargins: Float32Array;
 
   constructor(
     private readonly addon: Addon,
@@ -43,6 +45,8 @@ export class NativeScanner implements BlockScanner {
     this.lowest.fill(Infinity, 0, scaled.length);
     this.margins = new Float32Array(padded);
     this.margins.set(scaled.map(({ margin }) => margin));
+    this.residualMargins = new Float32Array(padded);
+    this.residualMargins.set(scaled.map(({ residualMargin }) => residualMargin));
     this.hits = new PackedHits(new Float32Array(4 * Math.max(LEAST_ROOM, 2 * TILE_ROWS * scaled.length)));
     this.ranges = Uint32Array.from(ranges.flatMap(({ begin, end }) => [begin, end]));
     this.queries = new Float32Array(padded * columns);
@@ -57,8 +61,14 @@ export class NativeScanner implements BlockScanner {
     this.facts = Int32Array.of(0, 0, width, +half, +unitNorm, scaled.length, strip, columns);
   }
 
-  scan(first: number, count: number, written = EVERY_ROW, factors = NO_FACTORS): number {
-    const { facts, block, ranges, queries, highest, lowest, margins, hits } = this;
+  scan(
+    first: number,
+    count: number,
+    written = EVERY_ROW,
+    factors = NO_FACTORS,
+    residuals = NO_RESIDUALS,
+  ): number {
+    const { facts, block, ranges, queries, highest, lowest, margins, residualMargins, hits } = this;
     facts[0] = first;
     facts[1] = count;
     hits.count = this.addon.scan(
@@ -71,6 +81,8 @@ export class NativeScanner implements BlockScanner {
       highest,
       lowest,
       margins,
+      residualMargins,
+      residuals,
       hits.floats,
     );
     return facts[0];

@@ -107,7 +107,13 @@ export class WasmScanner implements BlockScanner {
     this.hits = new PackedHits(new Float32Array(4 * Math.max(LEAST_ROOM, 2 * TILE_ROWS * count)));
   }
 
-  scan(first: number, count: number, written?: Uint8Array, factors?: Float32Array): number {
+  scan(
+    first: number,
+    count: number,
+    written?: Uint8Array,
+    factors?: Float32Array,
+    residuals?: Float32Array,
+  ): number {
     const { hits, scaled } = this;
     hits.count = 0;
     let next = first;
@@ -116,8 +122,8 @@ export class WasmScanner implements BlockScanner {
       if (4 * (hits.count + rows * scaled.length) > hits.floats.length) break;
       this.scoreTile(next, rows);
       for (let row = 0; row < rows; row++) {
-        if (written === undefined || written[next + row] === 1)
-          this.select(next + row, row, factors?.[next + row]);
+        if (written !== undefined && written[next + row] !== 1) continue;
+        this.select(next + row, row, factors?.[next + row], residuals?.[next + row]);
       }
       next += rows;
     }
@@ -153,7 +159,7 @@ export class WasmScanner implements BlockScanner {
   }
 
   /** Adds hits of the row, whose scores are the tile's `at`-th; comparisons are such that what is no number is a hit. */
-  private select(row: number, at: number, factor = 1): void {
+  private select(row: number, at: number, factor = 1, residual = 0): void {
     const { hits, scaled, sums, padded, highest, lowest, question } = this;
     const { unitNorm } = question;
     const squares = this.squares[at]!;
@@ -167,7 +173,9 @@ export class WasmScanner implements BlockScanner {
     for (let query = 0; query < scaled.length; query++) {
       const scale = zero ? 0 : !unitNorm ? factor : unknown ? 1 : 1 / norm;
       const score = sums[at * padded + query]! * scale;
-      const margin = unknown ? Infinity : zero ? 0 : scaled[query]!.margin * (unitNorm ? 1 : norm);
+      const { margin: ofNorm, residualMargin } = scaled[query]!;
+      const known = zero ? 0 : ofNorm * (unitNorm ? 1 : norm);
+      const margin = unknown ? Infinity : known + residualMargin * residual;
       if (score + margin < highest[query]! && score - margin > lowest[query]!) continue;
       hits.add(row, query, score, margin);
     }

@@ -1,10 +1,20 @@
 /** Which rows may still be among the best k for a query, when scores are known within margins. */
+import { Largest } from './largest';
 
 /** Rows with their scores within margins; all three [n]. */
 export interface Bounded {
   readonly rows: Float64Array;
   readonly scores: Float64Array;
   readonly margins: Float64Array;
+}
+
+/** Keeps some of the rows that it is offered, of one end of a ranking. */
+export interface Collector {
+  /** What a score has to reach; -Infinity (Infinity for the lowest) while any will do. */
+  readonly threshold: number;
+  offer(row: number, score: number, margin: number): void;
+  /** What is left. */
+  bounded(): Bounded;
 }
 
 /** Room beside twice k: below it nothing is dropped. */
@@ -15,7 +25,7 @@ const ROOM = 1024;
  * of equal scores the lower rows. Holds 2 k + 1,024 rows at most: where more are too close to tell apart, `resolve` gives the
  * exact scores of some, and the best k of them stay.
  */
-export class Candidates {
+export class Candidates implements Collector {
   private readonly rows: Float64Array;
   private readonly scores: Float64Array;
   private readonly margins: Float64Array;
@@ -34,7 +44,7 @@ export class Candidates {
     this.lowerBounds = new Largest(k);
   }
 
-  /** What a score has to reach: k rows certainly do. -Infinity (Infinity for the lowest) while there are fewer than k. */
+  /** k rows certainly reach it. */
   get threshold(): number {
     return this.sign * this.lowerBounds.smallest;
   }
@@ -55,7 +65,6 @@ export class Candidates {
     this.lowerBounds.offer(lowerBound(key, margin));
   }
 
-  /** What is left. */
   bounded(): Bounded {
     this.prune();
     return {
@@ -98,33 +107,4 @@ export class Candidates {
 function lowerBound(key: number, margin: number): number {
   const bound = key - margin;
   return Number.isNaN(bound) ? -Infinity : bound;
-}
-
-/** The k largest of a stream of numbers: a heap with the smallest of them on top. */
-class Largest {
-  private readonly heap: Float64Array;
-
-  constructor(k: number) {
-    this.heap = new Float64Array(k).fill(-Infinity);
-  }
-
-  /** -Infinity until there were k. */
-  get smallest(): number {
-    return this.heap[0] ?? -Infinity;
-  }
-
-  offer(value: number): void {
-    const { heap } = this;
-    if (value <= this.smallest) return;
-    let slot = 0;
-    for (;;) {
-      let child = 2 * slot + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && (heap[child + 1] ?? 0) < (heap[child] ?? 0)) child++;
-      if ((heap[child] ?? 0) >= value) break;
-      heap[slot] = heap[child] ?? 0;
-      slot = child;
-    }
-    heap[slot] = value;
-  }
 }

@@ -63,26 +63,37 @@ export class RecallTest {
     private readonly random: Trial,
   ) {}
 
-  /** Draws `queries` seeded rows of `store` and as many random directions, and searches them exactly. */
+  /**
+   * Two tests whose queries differ, one to settle how an index searches, the other to certify it. Each draws `queries` seeded
+   * rows of `store`, half of all where there are fewer, and as many random directions; all are searched exactly.
+   */
   static async prepare(
     store: GradientStoreReader,
     { k = 10, queries = 200, seed = 1, unitNorm = false }: CertificateOptions = {},
-  ): Promise<RecallTest> {
+  ): Promise<{ readonly settling: RecallTest; readonly certifying: RecallTest }> {
     const uniform = seededUniform(seed);
-    const sources = drawRows(store, queries, uniform);
-    const rows = sources.map((example) => store.row(example));
-    const directions = sources.map(() => Float32Array.from({ length: store.width }, () => gaussian(uniform)));
+    const drawn = drawRows(store, 2 * queries, uniform);
     const size = Math.max(1, Math.min(k, store.rowsWritten - 1));
     const options = { k: Math.min(size + 1, store.rowsWritten), unitNorm };
     const index = new ExactIndex(store);
-    const exact = sources.length === 0 ? [] : await index.search([...rows, ...directions], options);
+    const test = async (sources: readonly number[]): Promise<RecallTest> => {
+      const rows = sources.map((example) => store.row(example));
+      const directions = sources.map(() =>
+        Float32Array.from({ length: store.width }, () => gaussian(uniform)),
+      );
+      const half = sources.length;
+      const exact = half === 0 ? [] : await index.search([...rows, ...directions], options);
+      return new RecallTest(
+        { k: size, queries: half, seed, unitNorm },
+        { queries: rows, options, exact: exact.slice(0, half), sources },
+        { queries: directions, options, exact: exact.slice(half), sources: [] },
+      );
+    };
+    const half = Math.ceil(drawn.length / 2);
+    const certifying = await test(drawn.slice(0, half));
+    const settling = await test(drawn.slice(half));
     await index.close();
-    const half = sources.length;
-    return new RecallTest(
-      { k: size, queries: half, seed, unitNorm },
-      { queries: rows, options, exact: exact.slice(0, half), sources },
-      { queries: directions, options, exact: exact.slice(half), sources: [] },
-    );
+    return { settling, certifying };
   }
 
   /** How much of the exact answers `index` finds. A row counts when it scores no worse than the k-th. */

@@ -16,7 +16,8 @@ import { ScanThreads } from './scan-threads';
 const QUERY_BYTES = 64 * 1024 * 1024;
 const MOST_QUERIES = 128;
 
-export interface ExactIndexOptions {
+/** How rows are scanned. */
+export interface ScanOptions {
   /** Threads that scan: 0 for the calling one alone. Default: as many as there are processors, where that is worth it. */
   readonly threads?: number;
   /** Default: the addon's where it is built, else WebAssembly. */
@@ -32,7 +33,7 @@ export class ExactIndex implements GradientIndex {
 
   constructor(
     private readonly store: GradientStoreReader,
-    { threads, kernel = bestScanKernel() }: ExactIndexOptions = {},
+    { threads, kernel = bestScanKernel() }: ScanOptions = {},
   ) {
     this.rows = store.rowsWritten;
     this.threads = new ScanThreads(threads);
@@ -65,7 +66,7 @@ export class ExactIndex implements GradientIndex {
     const file = store.file();
     const task = { ...scoring, file, flags: store.flags, k, kernel };
     const parts = await this.threads.scan(task);
-    return rankExactly(file, scoring, k, mergeCandidates(file, scoring, k, parts));
+    return rankExactly(file, scoring, k, mergeCandidates(task, parts));
   }
 }
 

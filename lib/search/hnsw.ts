@@ -104,7 +104,7 @@ export class HnswIndex implements GradientIndex {
   }
 
   /** The same index with another number of candidates; both share one thread, and either closes it. */
-  withCandidates(ef: number): HnswIndex {
+  withEffort(ef: number): HnswIndex {
     return new HnswIndex(this.store, { ...this.record, ef }, this.thread);
   }
 

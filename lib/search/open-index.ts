@@ -6,7 +6,7 @@ import { ExactIndex } from './exact';
 import type { EngineName, GradientIndex } from './gradient-index';
 import { CANDIDATE_COUNTS, HnswIndex, buildHnsw } from './hnsw';
 import { readIndexRecord, writeIndexRecord, type HnswSettings } from './hnsw-format';
-import { CANDIDATE_FACTORS, ProjectedIndex, buildProjected } from './projected';
+import { DEVIATIONS, ProjectedIndex, buildProjected } from './projected';
 import { readProjectedRecord, writeProjectedRecord, type ProjectionSettings } from './projected-format';
 
 /** What an index's recall@10 must at least be, at 95 % confidence, to be used instead of exact search. */
@@ -92,7 +92,7 @@ export interface BuildIndexOptions {
   readonly projection?: Partial<ProjectionSettings>;
   readonly hnsw?: Partial<HnswSettings>;
   readonly certificate?: Omit<CertificateOptions, 'unitNorm'>;
-  /** The recall@10 to be reached, certain at 95 % confidence: as many candidates are gathered as that takes. Default: 0.95. */
+  /** The recall@10 to be reached, certain at 95 % confidence: searches are as thorough as that takes. Default: 0.95. */
   readonly recall?: number;
   /** Told how many of the store's written rows are in. */
   readonly onProgress?: (rows: number) => void;
@@ -105,8 +105,8 @@ export interface BuiltIndex {
 }
 
 /**
- * Builds an index of the store in `storeDirectory`, measures its recall with more and more candidates until it reaches
- * `recall`, and writes both beside the store. Throws IncompleteStoreError, SearchThreadError, DiskWriteError, and for
+ * Builds an index of the store in `storeDirectory` that searches as thoroughly as `recall` takes, measures its recall, and
+ * writes both beside the store. Throws IncompleteStoreError, SearchThreadError, DiskWriteError, and for
  * `hnsw` HnswUnavailableError.
  */
 export async function buildIndex(
@@ -137,8 +137,8 @@ export async function buildIndex(
     }
     const index = ProjectedIndex.open(store, projected);
     const test = await prepare(projected.unitNorm);
-    return await certify(index, test, recall, CANDIDATE_FACTORS, (candidates, certificate) => {
-      const certified = { ...projected, candidates, certificate };
+    return await certify(index, test, recall, DEVIATIONS, (deviations, certificate) => {
+      const certified = { ...projected, deviations, certificate };
       writeProjectedRecord(store.directory, certified);
       return certified;
     });
@@ -147,20 +147,26 @@ export async function buildIndex(
   }
 }
 
-/** Measures `index`, which it closes, with the first of `counts` candidates that reaches `recall`, or the last. */
+/**
+ * Measures `index`, which it closes, at the effort after the least of `efforts` (ascending) that reaches `recall` with the
+ * queries that settle it: these chose, and others do worse by some chance. Those that certify had no part in that.
+ */
 async function certify<Built>(
-  index: GradientIndex & { withCandidates(count: number): GradientIndex },
-  test: RecallTest,
+  index: GradientIndex & { withEffort(effort: number): GradientIndex },
+  { settling, certifying }: Awaited<ReturnType<typeof RecallTest.prepare>>,
   recall: number,
-  counts: readonly number[],
-  write: (count: number, certificate: RecallCertificate) => Built,
+  efforts: readonly number[],
+  write: (effort: number, certificate: RecallCertificate) => Built,
 ): Promise<Built> {
   try {
-    for (const [i, count] of counts.entries()) {
-      const certificate = await test.measure(index.withCandidates(count));
-      if (certificate.lowerBound >= recall || i === counts.length - 1) return write(count, certificate);
+    let reached = 0;
+    while (reached < efforts.length - 1) {
+      const { lowerBound } = await settling.measure(index.withEffort(efforts[reached] ?? 0));
+      if (lowerBound >= recall) break;
+      reached++;
     }
-    throw new Error('internal: no number of candidates');
+    const effort = efforts[Math.min(reached + 1, efforts.length - 1)] ?? 0;
+    return write(effort, await certifying.measure(index.withEffort(effort)));
   } finally {
     await index.close();
   }

@@ -37,7 +37,7 @@ export function projectRows(
   store: GradientStoreReader,
   settings: ProjectionSettings,
   report: (rows: number) => void,
-): Omit<ProjectedRecord, 'candidates'> {
+): Omit<ProjectedRecord, 'deviations'> {
   const storeSha256 = storeChecksum(store);
   const files = projectedPaths(store.directory);
   const norms = store.norms().rows;
@@ -59,6 +59,7 @@ export function projectRows(
     return normOf(example) > 0 ? scale / normOf(example) : 0;
   };
   const dimension = axes.count;
+  const residuals = new Float32Array(count);
   guardWrite(files.rows, 2 * dimension * count, () => {
     const descriptor = fs.openSync(files.rows, 'w');
     try {
@@ -67,10 +68,12 @@ export function projectRows(
       let done = 0;
       for (const { example, values } of projections(store, axes.values, dimension)) {
         const factor = scaleOf(example);
+        const place = rank[example] ?? 0;
+        const squares = values.reduce((sum, value) => sum + value * value, 0);
+        residuals[place] = factor * Math.sqrt(Math.max(0, normOf(example) ** 2 - squares));
         for (let i = 0; i < dimension; i++) scaled[i] = (values[i] ?? 0) * factor;
         encodeFloat16(scaled, halves);
-        const at = (rank[example] ?? 0) * dimension * 2;
-        writeFully(descriptor, files.rows, new Uint8Array(halves.buffer), at);
+        writeFully(descriptor, files.rows, new Uint8Array(halves.buffer), place * dimension * 2);
         if (++done % 1000 === 0) report(done);
       }
       report(done);
@@ -84,6 +87,7 @@ export function projectRows(
     axes: { dtype: 'F32', shape: [dimension, width], data: axes.values },
     examples: { dtype: 'I32', shape: [count], data: order },
     norms: { dtype: 'F32', shape: [count], data: bounds },
+    residuals: { dtype: 'F32', shape: [count], data: residuals },
   });
   const checksum = (file: string) => ({ bytes: fs.statSync(file).size, sha256: sha256File(file) });
   return {

@@ -26,8 +26,11 @@ export interface ProjectedRecord extends ProjectionSettings {
   readonly count: number;
   /** A power of two by which projected rows are multiplied, so that float16 holds them. */
   readonly scale: number;
-  /** How many times k rows a search gathers at each end before it ranks them exactly. */
-  readonly candidates: number;
+  /**
+   * How far a score of projected rows is taken to be off: in standard deviations, if what is missing of the query and of
+   * the row pointed anywhere in the space beside the axes.
+   */
+  readonly deviations: number;
   /** Of the gradients.bin that was projected. */
   readonly storeSha256: string;
   /** Of projected.bin and projection.safetensors. */
@@ -89,7 +92,7 @@ function isProjectedRecord(payload: unknown): payload is ProjectedRecord {
     typeof payload.unitNorm === 'boolean' &&
     typeof payload.dimension === 'number' &&
     typeof payload.scale === 'number' &&
-    typeof payload.candidates === 'number' &&
+    typeof payload.deviations === 'number' &&
     isMap(payload.files) &&
     Object.values(PROJECTED_FILES).every((name) => isMap(payload.files) && name in payload.files)
   );

@@ -10,7 +10,7 @@ export interface ProjectionRequest {
   readonly settings: ProjectionSettings;
 }
 
-export type ProjectionResult = Omit<ProjectedRecord, 'candidates'>;
+export type ProjectionResult = Omit<ProjectedRecord, 'deviations'>;
 
 if (parentPort) {
   answerRequests(parentPort, ({ directory, settings }: ProjectionRequest, report): ProjectionResult => {

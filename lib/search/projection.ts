@@ -12,8 +12,10 @@ export interface Projection {
   readonly axes: readonly Float32Array[];
   /** Which example each projected row is of. */
   readonly examples: Int32Array;
-  /** Bounds of the norms of projected rows, shared between threads. */
+  /** Bounds of the norms of the rows that were projected, as they were scaled; shared between threads. */
   readonly norms: Float32Array;
+  /** The norms of what the axes leave out of those rows, likewise. */
+  readonly residuals: Float32Array;
   /** To be closed by whoever loaded it. */
   readonly file: RowFile;
 }
@@ -30,13 +32,17 @@ export function loadProjection(storeDirectory: string, record: ProjectedRecord):
   try {
     const { width, dimension, count } = record;
     const axes = tensors.read('axes').data as Float32Array;
-    const bounds = tensors.read('norms').data as Float32Array;
-    const norms = new Float32Array(new SharedArrayBuffer(4 * bounds.length));
-    norms.set(bounds);
+    const shared = (name: string) => {
+      const numbers = tensors.read(name).data as Float32Array;
+      const copy = new Float32Array(new SharedArrayBuffer(4 * numbers.length));
+      copy.set(numbers);
+      return copy;
+    };
     return {
       axes: Array.from({ length: dimension }, (_, i) => axes.subarray(i * width, (i + 1) * width)),
       examples: tensors.read('examples').data as Int32Array,
-      norms,
+      norms: shared('norms'),
+      residuals: shared('residuals'),
       file: {
         directory: paths.directory,
         descriptor: fs.openSync(paths.rows, 'r'),

@@ -1,9 +1,8 @@
 /** From candidates to answers. */
 import type { RowFile } from '../store/row-file';
-import { Candidates } from './candidates';
 import { exactScores, type Scoring } from './exact-scores';
 import type { Neighbors } from './gradient-index';
-import type { QueryCandidates } from './scan';
+import { collector, type QueryCandidates, type ScanTask } from './scan';
 import { TopK } from './top-k';
 
 /** Rows for each end of a query's ranking. */
@@ -13,23 +12,17 @@ export interface EndRows {
 }
 
 /**
- * For each query the rows of `file` that may still be among the best and worst k of what several scans found. Throws
+ * For each query of `task` the rows that may still be among the best and worst k of what several scans found. Throws
  * NonFiniteValueError, CorruptStoreError.
  */
 export function mergeCandidates(
-  file: RowFile,
-  scoring: Scoring,
-  k: number,
+  task: Omit<ScanTask, 'nextBlock'>,
   parts: readonly (readonly QueryCandidates[])[],
 ): EndRows[] {
-  return scoring.queries.map((_, query) => {
+  return task.queries.map((_, query) => {
     const scale = parts[0]?.[query]?.scale ?? 1;
-    const resolve = (rows: readonly number[]) => {
-      const pairs = rows.map((row) => ({ row, query }));
-      return exactScores(file, scoring, pairs).map((score) => score * scale);
-    };
     const end = (name: keyof EndRows, sign: 1 | -1): Float64Array => {
-      const together = new Candidates(k, sign, resolve);
+      const together = collector(task, query, sign, scale);
       for (const part of parts) {
         const bounded = part[query]?.[name];
         bounded?.rows.forEach((row, i) => {

@@ -1,9 +1,10 @@
 /** The scan of a store: every row against every query, block by block, keeping only what may be among the best. */
 import { openScanner, type ScanKernel } from '../../kernels/scan/open-scanner';
-import type { BlockScanner } from '../../kernels/scan/block-scanner';
+import type { BlockScanner, Doubt } from '../../kernels/scan/block-scanner';
 import { readRowBytes, type RowFile } from '../store/row-file';
-import { Candidates, type Bounded } from './candidates';
+import { Candidates, type Bounded, type Collector } from './candidates';
 import { exactScores, type Scoring } from './exact-scores';
+import { Likeliest } from './likeliest';
 
 /**
  * How much is read at a time, in bytes: what stays in a processor's own cache for few queries, which are bound by
@@ -19,13 +20,22 @@ export interface ScanTask extends Scoring {
   readonly flags: Uint8Array | undefined;
   readonly k: number;
   readonly kernel: ScanKernel;
-  /**
-   * The largest norm from each row on, [rows], where rows are in order of descending norms: the scan ends where no
-   * later row can be among the best or worst.
-   */
-  readonly norms?: Float32Array;
+  /** What rows are of, where they are a sketch of others whose best and worst are looked for. */
+  readonly sketch?: Sketch;
   /** The next block that nobody has taken, one number, shared between threads. */
   readonly nextBlock: Int32Array;
+}
+
+/** Rows in the place of longer ones, in the order of whose norms they lie: the scan ends where these are too small. */
+export interface Sketch {
+  /** What the norms of the rows themselves do not exceed, descending: [rows]. */
+  readonly norms: Float32Array;
+  /** The norms of what is missing from the sketch: [rows]. */
+  readonly residuals: Float32Array;
+  /** How far each query's scores are taken to be off: no certainty. */
+  readonly doubts: readonly Doubt[];
+  /** Rows that are kept for a query and end. */
+  readonly most: number;
 }
 
 /** What may be among a query's best and worst; scores are multiplied by `scale`. */
@@ -35,34 +45,49 @@ export interface QueryCandidates {
   readonly lowest: Bounded;
 }
 
+type BlockedTask = Pick<ScanTask, 'file' | 'queries' | 'sketch'>;
+
 /** Blocks of a scan. */
-export function blockCount(task: Pick<ScanTask, 'file' | 'queries'>): number {
+export function blockCount(task: BlockedTask): number {
   return Math.ceil(task.file.rows / blockRows(task));
 }
 
-function blockRows({ file, queries }: Pick<ScanTask, 'file' | 'queries'>): number {
+function blockRows({ file, queries, sketch }: BlockedTask): number {
   const bytes = file.width * (file.dtype === 'float32' ? 4 : 2);
-  const most = queries.length <= FEW_QUERIES ? BLOCK_BYTES.few : BLOCK_BYTES.many;
+  // Of a sketch few rows may be all that are looked at.
+  const most = sketch || queries.length <= FEW_QUERIES ? BLOCK_BYTES.few : BLOCK_BYTES.many;
   return Math.max(1, Math.min(file.rows, Math.floor(most / bytes)));
 }
 
-/** Scans block after block until none is left; yields after each. Returns the candidates of each query. */
-export function* scanBlocks(task: ScanTask): Generator<void, QueryCandidates[]> {
-  const { file, flags, kernel, norms, nextBlock } = task;
+/**
+ * Scans block after block until `limit` were taken, none is left, or none can hold anything, after which nobody takes
+ * one; yields after each. Returns the candidates of each query.
+ */
+export function* scanBlocks(task: ScanTask, limit = Infinity): Generator<void, QueryCandidates[]> {
+  const { file, flags, kernel, sketch, nextBlock } = task;
   const rows = blockRows(task);
-  const question = { ...task, width: file.width, half: file.dtype === 'float16', blockRows: rows };
-  const scanner = openScanner(question, kernel);
+  const facts = { width: file.width, half: file.dtype === 'float16', blockRows: rows };
+  const scanner = openScanner({ ...task, ...facts, ...(sketch && { doubts: sketch.doubts }) }, kernel);
   const bytesOfRow = scanner.block.length / rows;
-  const ends = endsOf(task, scanner);
-  for (;;) {
+  const ends = Array.from(scanner.scales, (scale, query) => ({
+    high: collector(task, query, 1, scale),
+    low: collector(task, query, -1, scale),
+  }));
+  const isOver = sketch && endOf(task, sketch, scanner);
+  for (let taken = 0; taken < limit; taken++) {
     const first = Atomics.add(nextBlock, 0, 1) * rows;
-    if (first >= file.rows || (norms && isOver(norms[first] ?? Infinity, scanner))) break;
+    if (first >= file.rows) break;
+    if (isOver?.(first)) {
+      Atomics.store(nextBlock, 0, blockCount(task));
+      break;
+    }
     const count = Math.min(rows, file.rows - first);
     readRowBytes(file, first, scanner.block.subarray(0, count * bytesOfRow));
     const written = flags?.slice(first, first + count);
     const factors = file.scales?.subarray(first, first + count);
+    const residuals = sketch?.residuals.slice(first, first + count);
     for (let row = 0; row < count;) {
-      row = scanner.scan(row, count, written, factors);
+      row = scanner.scan(row, count, written, factors, residuals);
       take(scanner, first, ends);
     }
     yield;
@@ -74,30 +99,44 @@ export function* scanBlocks(task: ScanTask): Generator<void, QueryCandidates[]> 
   }));
 }
 
-/** Whether rows of at most this norm score less than is asked for, whatever they are: scaled queries have norms up to 1. */
-function isOver(norm: number, { highest, lowest, scales }: BlockScanner): boolean {
-  const bound = norm * (1 + SLACK);
-  return scales.every(
-    (_, query) => (highest[query] ?? -Infinity) > bound && (lowest[query] ?? Infinity) < -bound,
-  );
+/**
+ * Whether no row from `first` on scores as is asked for. By Cauchy and Schwarz |p·s| + d t <= |r| sqrt(|p|² + d²) for a query p, a
+ * row r with its sketch s and its residual t, as |s|² + t² = |r|².
+ */
+function endOf(
+  { queries }: ScanTask,
+  { norms, doubts }: Sketch,
+  { highest, lowest, scales }: BlockScanner,
+): (first: number) => boolean {
+  const reaches = queries.map((query, i) => {
+    const { ofNorm, ofResidual } = doubts[i] ?? { ofNorm: 0, ofResidual: 0 };
+    const squares = query.reduce((sum, value) => sum + value * value, ofResidual ** 2);
+    return (Math.sqrt(squares) + ofNorm) * (scales[i] ?? 1) * (1 + ROUNDING);
+  });
+  return (first) => {
+    const norm = norms[first] ?? Infinity;
+    return reaches.every(
+      (reach, i) => (highest[i] ?? -Infinity) > norm * reach && (lowest[i] ?? Infinity) < -norm * reach,
+    );
+  };
 }
 
 interface Ends {
-  readonly high: Candidates;
-  readonly low: Candidates;
+  readonly high: Collector;
+  readonly low: Collector;
 }
 
-function endsOf({ file, k, ...scoring }: ScanTask, { scales }: BlockScanner): Ends[] {
-  return scoring.queries.map((_, query) => {
-    const resolve = (rows: readonly number[]) => {
-      const scores = exactScores(
-        file,
-        scoring,
-        rows.map((row) => ({ row, query })),
-      );
-      return scores.map((score) => score * (scales[query] ?? 1));
-    };
-    return { high: new Candidates(k, 1, resolve), low: new Candidates(k, -1, resolve) };
+/** Keeps what may be among the best of a query, or the worst for `sign` -1; scores are multiplied by `scale`. */
+export function collector(
+  { file, k, sketch, ...scoring }: Pick<ScanTask, 'file' | 'k' | 'sketch'> & Scoring,
+  query: number,
+  sign: 1 | -1,
+  scale: number,
+): Collector {
+  if (sketch) return new Likeliest(k, sign, sketch.most);
+  return new Candidates(k, sign, (rows) => {
+    const pairs = rows.map((row) => ({ row, query }));
+    return exactScores(file, scoring, pairs).map((score) => score * scale);
   });
 }
 
@@ -118,3 +157,6 @@ function take({ hits, highest, lowest }: BlockScanner, first: number, ends: read
 
 /** More than rounding a threshold to float32 moves it. */
 const SLACK = 2 ** -22;
+
+/** More than float32 may add to a score, relative to norms, for the few columns that sketches have. */
+const ROUNDING = 2 ** -12;

@@ -1,5 +1,6 @@
 /** How much memory training takes at most, measured in processes of their own. */
 import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The most memory a process that trains `model` in this variant alone, for `steps` steps, holds, in MB. */
@@ -12,7 +13,12 @@ export function peakAlone(model: string, variant: string, steps: number): number
   return report.measurements[0]?.peakMegabytes ?? NaN;
 }
 
-/** The most memory this process has held, in MB. */
+/**
+ * The most memory this process has held, in MB. Linux counts for the program that runs; elsewhere it may have been the
+ * program that started it.
+ */
 export function ownPeak(): number {
-  return (process.resourceUsage().maxRSS * 1024) / 1e6;
+  const status = existsSync('/proc/self/status') ? readFileSync('/proc/self/status', 'utf8') : '';
+  const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? process.resourceUsage().maxRSS;
+  return (Number(kilobytes) * 1024) / 1e6;
 }

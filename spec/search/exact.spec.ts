@@ -3,7 +3,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import * as errors from '../../lib/errors';
 import { bestScanKernel } from '../../kernels/scan/open-scanner';
-import { ExactIndex, type ExactIndexOptions } from '../../lib/search/exact';
+import { ExactIndex, type ScanOptions } from '../../lib/search/exact';
 import type { Neighbors } from '../../lib/search/gradient-index';
 import type { Column, RowDtype } from '../../lib/store/format';
 import { GradientStoreReader } from '../../lib/store/reader';
@@ -33,7 +33,7 @@ interface Scenario {
 }
 
 /** Compares a search with brute force, whose scores are the same sums in float64: to the bit. */
-async function check(scenario: Scenario, layout: readonly Column[], index: ExactIndexOptions): Promise<void> {
+async function check(scenario: Scenario, layout: readonly Column[], index: ScanOptions): Promise<void> {
   const { rows, queries, share, unitNorm, layers, dtype } = scenario;
   const held = rows.filter((row) => row !== undefined).length;
   fc.pre(held > 0);

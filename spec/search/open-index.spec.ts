@@ -1,11 +1,13 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { bestScanKernel } from '../../kernels/scan/open-scanner';
 import * as errors from '../../lib/errors';
 import { wilsonLowerBound, type RecallCertificate } from '../../lib/search/certificate';
 import { ExactIndex } from '../../lib/search/exact';
 import { readIndexRecord } from '../../lib/search/hnsw-format';
 import { readProjectedRecord } from '../../lib/search/projected-format';
 import { buildIndex, openIndex } from '../../lib/search/open-index';
+import { ProjectedIndex, buildProjected } from '../../lib/search/projected';
 import { GradientStoreReader } from '../../lib/store/reader';
 import { GradientStoreWriter } from '../../lib/store/writer';
 import { writeStore } from '../store/support';
@@ -13,7 +15,7 @@ import { temporaryDirectory } from '../support/temporary-directory';
 import { seededNormal } from './support';
 
 const directory = path.join(temporaryDirectory(), 'store');
-const ROWS = 2000;
+const ROWS = 4200;
 const WIDTH = 32;
 const normal = seededNormal(7);
 
@@ -88,6 +90,10 @@ describe.each(['projected', 'hnsw'] as const)('the %s index', (engine) => {
     const zero = [new Float32Array(WIDTH)];
     const [found] = await opened.index.search(zero, { k: 3 });
     expect(found?.highest.map(({ score }) => score)).toEqual([0, 0, 0]);
+    expect([found]).toEqual(await exact.search(zero, { k: 3 }));
+    const mixed = [...queries.slice(0, 1), ...zero, ...queries.slice(1, 2)];
+    const apart = await Promise.all(mixed.map((query) => opened.index.search([query], { k: 3 })));
+    expect(await opened.index.search(mixed, { k: 3 })).toEqual(apart.flat());
     await expect(opened.index.search(queries, { k: ROWS })).rejects.toThrow(errors.KTooLargeError);
     await opened.close();
   });
@@ -115,6 +121,47 @@ describe.each(['projected', 'hnsw'] as const)('the %s index', (engine) => {
     store.close();
     expect(await openIndex(other)).toMatchObject({ engine: 'exact' });
   });
+});
+
+test('the projected index gives the same answers by any kernel and number of threads', async () => {
+  const store = GradientStoreReader.open(directory);
+  const record = readProjectedRecord(store) ?? (await buildProjected(store));
+  const answers = [];
+  for (const kernel of new Set([bestScanKernel(), 'wasm' as const])) {
+    for (const threads of [0, 1, 2, 3]) {
+      const index = ProjectedIndex.open(store, record, { kernel, threads });
+      answers.push(await index.search(queries, { k: 10 }));
+      await index.close();
+    }
+  }
+  for (const answer of answers) expect(answer).toEqual(answers[0]);
+  store.close();
+});
+
+test('what settles how an index searches is measured with other queries than what certifies it', async () => {
+  const target = `${directory}_halved`;
+  const layout = { rows: 31, dtype: 'float32', columns: [{ layer: 'a', width: 2 }] } as const;
+  await writeStore(
+    target,
+    layout,
+    Array.from({ length: 31 }, () => Float32Array.of(normal(), normal())),
+  );
+  const { certificate } = await buildIndex(target);
+  expect(certificate?.queries).toBe(16);
+});
+
+test('rows without few directions, or norms that tell them apart, are searched exactly', async () => {
+  const [rows, width] = [4000, 300];
+  const target = `${directory}_isotropic`;
+  const layout = { rows, dtype: 'float16', columns: [{ layer: 'a', width }] } as const;
+  const made = Array.from({ length: rows }, () => Float32Array.from({ length: width }, normal));
+  await writeStore(target, layout, made);
+  const built = await buildIndex(target, { certificate: { queries: 60 } });
+  expect(built).toMatchObject({ dimension: 128, deviations: 12 });
+  expect(built.certificate?.lowerBound).toBeLessThan(0.95);
+  const opened = await openIndex(target);
+  expect(opened).toMatchObject({ engine: 'exact', reason: expect.stringMatching(/short of 0.95/) as string });
+  await opened.close();
 });
 
 describe('left to choose', () => {
@@ -169,7 +216,7 @@ test('a projection keeps few numbers where rows have few directions', async () =
   });
   await writeStore(target, layout, made);
   const built = await buildIndex(target, { recall: 0.99 });
-  expect(built).toMatchObject({ dimension: 8, candidates: 4 });
+  expect(built).toMatchObject({ dimension: 8, deviations: 1.5 });
   expect(built.certificate?.recall).toBe(1);
 });
 

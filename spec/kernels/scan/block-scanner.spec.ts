@@ -35,16 +35,19 @@ describe.each(kernels)('scores by %s', (kernel) => {
       half: fc.boolean(),
       unitNorm: fc.boolean(),
       exponents: fc.option(fc.array(fc.integer({ min: -40, max: 40 }), { minLength: 1 }), { nil: undefined }),
+      doubted: fc.boolean(),
     });
     fc.assert(
-      fc.property(scenario, ({ seed, ranges: gaps, rows, queries, half, unitNorm, exponents }) => {
+      fc.property(scenario, ({ seed, ranges: gaps, rows, queries, half, unitNorm, exponents, doubted }) => {
         let width = 0;
         const ranges = gaps.map(([gap, length]) => ({ begin: width + gap, end: (width += gap + length) }));
         const values = numbers(seed, rows * width);
         const question: ScanQuestion = {
           ...{ width, half, ranges, unitNorm, blockRows: rows },
           queries: Array.from({ length: queries }, (_, i) => numbers(seed + i + 1, width)),
+          ...(doubted && { doubts: Array.from({ length: queries }, (_, i) => doubtOf(i)) }),
         };
+        const residuals = numbers(seed - 1, rows).map(Math.abs);
         const scanner = openScanner(question, kernel === 'wasm' ? 'wasm' : 'native');
         if (half) {
           const halves = new Uint16Array(values.length);
@@ -61,15 +64,19 @@ describe.each(kernels)('scores by %s', (kernel) => {
         const { hits } = scanner;
         let [seen, outside, wide] = [0, 0, 0];
         for (let next = 0; next < rows;) {
-          next = scanner.scan(next, rows, undefined, factors);
+          next = scanner.scan(next, rows, undefined, factors, residuals);
           for (let hit = 0; hit < hits.count; hit++) {
             const { score, norm } = exact(question, values, hits.row(hit), hits.query(hit));
             const query = question.queries[hits.query(hit)]!;
             const error = Math.abs(score * scanner.scales[hits.query(hit)]! - hits.score(hit));
-            if (!(error <= hits.margin(hit))) outside++;
+            const { ofNorm, ofResidual } = doubted ? doubtOf(hits.query(hit)) : doubtOf(0);
+            const known = norm === 0 ? 0 : unitNorm ? 1 : norm;
+            const doubt =
+              (ofNorm * known + ofResidual * residuals[hits.row(hit)]!) * scanner.scales[hits.query(hit)]!;
+            if (!(error <= hits.margin(hit) && hits.margin(hit) >= doubt * (1 - 1e-5))) outside++;
             // 1.25 or 2.5 gamma of at most 300 roundings, with a norm that rounding may raise.
             const bound = 2.6 * 300 * 2 ** -24 * (unitNorm ? 1 : norm) * scanner.scales[hits.query(hit)]!;
-            if (!(hits.margin(hit) <= bound * Math.hypot(...query))) wide++;
+            if (!(hits.margin(hit) <= bound * Math.hypot(...query) + doubt * (1 + 1e-5))) wide++;
           }
           seen += hits.count;
         }
@@ -80,6 +87,11 @@ describe.each(kernels)('scores by %s', (kernel) => {
     );
   });
 });
+
+/** Of a query that is doubted; of the first there is nothing. */
+function doubtOf(query: number) {
+  return { ofNorm: query % 3, ofResidual: (query * 5) % 4 };
+}
 
 /** From -1 to 1; a tenth are zeros, and a tenth subnormal in float16. */
 function numbers(seed: number, count: number): Float32Array {
