@@ -43,6 +43,8 @@ export interface BuildConfig extends ProjectionOptions {
   /** Layers that are split by attention head. */
   readonly heads: Attention | null;
   readonly dtype: RowDtype;
+  /** Whether to sum the rows' autocorrelation while they are collected, for a preconditioner. */
+  readonly autocorrelation: boolean;
   readonly index: boolean;
 }
 
@@ -74,6 +76,7 @@ const FIELDS: { readonly [Field in keyof BuildConfig]: FieldKind } = {
   modules: { kind: 'list', default: null },
   heads: { kind: 'heads', default: null },
   dtype: { kind: ['float32', 'float16'], default: 'float32' },
+  autocorrelation: { kind: 'boolean', default: false },
   index: { kind: 'boolean', default: true },
 };
 
@@ -164,7 +167,7 @@ export function readConfig(file: string): Record<string, unknown> {
 
 /**
  * Keeps `config` in its run, which is begun if need be, or makes sure that the run was begun with the same; only whether to
- * build an index may differ.
+ * build an index, and to sum the autocorrelation, may differ.
  * @throws RunMismatchError naming the first value that differs, RunExistsError if something else is there; DiskWriteError
  */
 export function keepConfig(config: BuildConfig): void {
@@ -178,7 +181,7 @@ export function keepConfig(config: BuildConfig): void {
   } else {
     const begun = resolveConfig(readConfig(file), file);
     for (const name of CONFIG_FIELDS) {
-      if (name === 'index' || name === 'run') continue;
+      if (['run', 'index', 'autocorrelation'].includes(name)) continue;
       const [expected, found] = [begun, config].map((of) => JSON.stringify(of[name])) as [string, string];
       if (expected !== found) throw new RunMismatchError(config.run, name, expected, found);
     }

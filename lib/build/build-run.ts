@@ -60,7 +60,7 @@ export async function buildRun(asked: BuildConfig, show: ShowProgress): Promise<
 
 async function build(source: BuildSource, show: ShowProgress): Promise<BuiltRun> {
   const { config, lm, dataset, collecting } = source;
-  const { run, attribute, lossReduction, index } = config;
+  const { run, attribute, lossReduction, autocorrelation, index } = config;
   const survey = await showSurvey(source, show);
   const normalizer = await normalizerFor(source, survey, show);
   const size = modelSize(lm);
@@ -78,6 +78,7 @@ async function build(source: BuildSource, show: ShowProgress): Promise<BuiltRun>
       path: run,
       normalizer,
       lossReduction,
+      autocorrelation,
       index,
       exampleCount: survey.lengths.length,
       ...(attribute === 'tokens' && { tokenCounts: survey.lengths.map((length) => Math.max(0, length - 1)) }),

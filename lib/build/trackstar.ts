@@ -80,7 +80,7 @@ export const readTrackstar = readConfig;
 export async function runTrackstar(asked: TrackstarConfig, show: ShowProgress): Promise<TrackstarOutcome> {
   const { queries: dataset, querySplit: split, share, damping } = asked;
   const { run, normalizer, index } = asked.build;
-  const examples = await buildRun({ ...asked.build, index: false }, show);
+  const examples = await buildRun({ ...asked.build, autocorrelation: true, index: false }, show);
   const config = { ...asked, build: { ...examples.config, index } };
   writeFileAtomic(path.join(run, 'trackstar.yaml'), [Buffer.from(stringify(config))]);
   const queries = await buildRun(
@@ -90,6 +90,7 @@ export async function runTrackstar(asked: TrackstarConfig, show: ShowProgress): 
       dataset,
       split,
       normalizerRun: normalizer === 'none' ? null : run,
+      autocorrelation: true,
       index: false,
     },
     show,

@@ -63,6 +63,19 @@ export class AutocorrelationSum {
     });
   }
 
+  /** Adds the rows of `store` that are written. One pass, a block in memory. */
+  async addStore(store: GradientStoreReader, onProgress?: Progress): Promise<void> {
+    for (const { first, count, rows } of store.blocks()) {
+      let examples = 0;
+      for (let example = first; example < first + count; example++) {
+        if (store.isWritten(example)) examples++;
+      }
+      this.add(rows, examples); // rows never written are zeros, and add nothing
+      onProgress?.(first + count, store.rows);
+      await new Promise((resolve) => setImmediate(resolve)); // lets signals through
+    }
+  }
+
   /** The mean over all examples so far. @throws NonFiniteValueError */
   mean(): Autocorrelation {
     const { columns, examples } = this;
@@ -108,15 +121,7 @@ export async function autocorrelationOf(
 ): Promise<Autocorrelation> {
   const sum = new AutocorrelationSum(store.columns);
   try {
-    for (const { first, count, rows } of store.blocks()) {
-      let examples = 0;
-      for (let example = first; example < first + count; example++) {
-        if (store.isWritten(example)) examples++;
-      }
-      sum.add(rows, examples); // rows never written are zeros, and add nothing
-      onProgress?.(first + count, store.rows);
-      await new Promise((resolve) => setImmediate(resolve)); // lets signals through
-    }
+    await sum.addStore(store, onProgress);
     return sum.mean();
   } finally {
     sum.dispose();

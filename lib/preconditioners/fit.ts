@@ -9,6 +9,7 @@ import {
   type Autocorrelation,
   type Progress,
 } from './autocorrelation';
+import { readCollected } from './collected-autocorrelation';
 import { decompose, type Decomposition } from './decomposition';
 import { DEFAULT_DAMPING, Preconditioner, type PreconditionerOptions } from './preconditioner';
 import {
@@ -35,6 +36,8 @@ export interface FitOptions extends PreconditionerOptions {
 export interface FittedPreconditioner extends StoredPreconditioner {
   /** Whether its decomposition was computed, or found. */
   readonly fitted: boolean;
+  /** Whether the store's rows were read for it; not those of a store whose autocorrelation was summed as it was written. */
+  readonly readRows: boolean;
 }
 
 /**
@@ -53,15 +56,18 @@ export async function fitPreconditioner(
   const given = options.autocorrelation;
   const found = options.force === true || given ? undefined : findDecomposition(store, queries);
   const { damping = DEFAULT_DAMPING } = options;
-  if (found?.record.damping === damping) return { ...found, fitted: false };
-  const decomposition = found?.preconditioner.decomposition ?? (await decomposeRows(store, options));
+  if (found?.record.damping === damping) return { ...found, fitted: false, readRows: false };
+  const { decomposition, readRows } =
+    found === undefined
+      ? await decomposeRows(store, options)
+      : { decomposition: found.preconditioner.decomposition, readRows: false };
   const preconditioner = Preconditioner.of(decomposition, { damping });
   const record = writePreconditioner(store.directory, preconditioner, {
     storeSha256,
     queries,
     of: given ? 'given' : (found?.record.of ?? 'rows'),
   });
-  return { record, preconditioner, fitted: found === undefined };
+  return { record, preconditioner, fitted: found === undefined, readRows };
 }
 
 function describeQueries(queries: FitOptions['queries']): MixedQueries | null {
@@ -70,17 +76,22 @@ function describeQueries(queries: FitOptions['queries']): MixedQueries | null {
   return { storeSha256: storeChecksum(store), examples: store.rowsWritten, share };
 }
 
-/** What is beside the store, if it is of use: one that is damaged, or of other rows, is as good as none. */
+/** What is beside the store, if it is of use. */
 function findDecomposition(
   store: GradientStoreReader,
   queries: MixedQueries | null,
 ): StoredPreconditioner | undefined {
+  const found = unlessUnfit(() => readPreconditioner(store));
+  const alike =
+    found?.record.queries?.storeSha256 === queries?.storeSha256 &&
+    found?.record.queries?.share === queries?.share;
+  return alike ? found : undefined;
+}
+
+/** What is damaged, or of other rows, is as good as none. */
+function unlessUnfit<T>(read: () => T): T | undefined {
   try {
-    const found = readPreconditioner(store);
-    const alike =
-      found.record.queries?.storeSha256 === queries?.storeSha256 &&
-      found.record.queries?.share === queries?.share;
-    return alike ? found : undefined;
+    return read();
   } catch (error) {
     if (error instanceof BergsonError) return undefined;
     throw error;
@@ -89,18 +100,21 @@ function findDecomposition(
 
 async function decomposeRows(
   store: GradientStoreReader,
-  { queries, autocorrelation, onProgress }: FitOptions,
-): Promise<Decomposition> {
+  { queries, autocorrelation, force = false, onProgress }: FitOptions,
+): Promise<{ decomposition: Decomposition; readRows: boolean }> {
   const report =
     (what: 'rows' | 'layers'): Progress =>
     (done, total) =>
       onProgress?.(what, done, total);
-  const own = autocorrelation ?? (await autocorrelationOf(store, report('rows')));
+  const known = autocorrelation ?? (force ? undefined : unlessUnfit(() => readCollected(store)));
+  const own = known ?? (await autocorrelationOf(store, report('rows')));
   checkColumns(store, own);
-  const mixed = queries
-    ? mixAutocorrelations(own, await autocorrelationOf(queries.store), queries.share)
-    : own;
-  return decompose(mixed, report('layers'));
+  const mixed = queries ? mixAutocorrelations(own, await ofQueries(queries.store), queries.share) : own;
+  return { decomposition: decompose(mixed, report('layers')), readRows: known === undefined };
+}
+
+async function ofQueries(store: GradientStoreReader): Promise<Autocorrelation> {
+  return unlessUnfit(() => readCollected(store)) ?? (await autocorrelationOf(store));
 }
 
 function checkColumns(store: GradientStoreReader, { columns }: Autocorrelation): void {

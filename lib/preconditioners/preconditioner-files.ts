@@ -46,6 +46,8 @@ export function preconditionerPaths(storeDirectory: string) {
     directory,
     decomposition: path.join(directory, 'decomposition.safetensors'),
     record: path.join(directory, 'preconditioner.msgpack'),
+    autocorrelation: path.join(directory, 'autocorrelation.safetensors'),
+    autocorrelationRecord: path.join(directory, 'autocorrelation.msgpack'),
   };
 }
 

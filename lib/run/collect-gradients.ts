@@ -90,6 +90,7 @@ export async function collectGradients(
     const writer = FrozenRunWriter.open(path, description, collector.columns, tokens);
     const counts = { computed: 0, found: 0 };
     try {
+      if (options.autocorrelation === true) await writer.collectAutocorrelation();
       await keepInputs(model, collector, options);
       if (writer.sealed) counts.found = writer.rowsWritten;
       else await collectRows(collector, batches, writer, tokens, counts, options.onBatch);

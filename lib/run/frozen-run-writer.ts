@@ -1,6 +1,7 @@
 /** Writes the run of a pass over a frozen model, begun now or by a process that was killed. */
 import fs from 'node:fs';
 import { NonFiniteValueError, RepeatedExampleError } from '../errors';
+import { CollectedAutocorrelation } from '../preconditioners/collected-autocorrelation';
 import { guardWrite } from '../store/disk';
 import type { Column } from '../store/format';
 import { readManifest } from '../store/manifest';
@@ -17,6 +18,7 @@ export class FrozenRunWriter {
   private seen = new Uint8Array();
   /** The highest row met and one. */
   private met = 0;
+  private collected: CollectedAutocorrelation | undefined;
 
   private constructor(
     readonly path: string,
@@ -49,6 +51,15 @@ export class FrozenRunWriter {
         : { rows: tokens.rows, examples: tokens.examples, dtype, columns };
     const store = openStore(runPaths.store(path, STATIC), layout, tokens);
     return new FrozenRunWriter(path, begun ?? manifest, store, tokens);
+  }
+
+  /** Sums the autocorrelation of rows as they are written, and of those that are there. @throws AutocorrelationWidthError */
+  async collectAutocorrelation(): Promise<void> {
+    const { store } = this;
+    if (store === null) return;
+    this.collected = new CollectedAutocorrelation(store.layout.columns);
+    await this.collected.addWritten(store.directory);
+    store.observe(this.collected);
   }
 
   /** Whether nothing at all is left to do. */
@@ -118,6 +129,7 @@ export class FrozenRunWriter {
     writeRunManifest(this.path, this.manifest);
     if (grows) store.resize(this.met);
     await store.close();
+    this.collected?.dispose();
     this.store = null;
   }
 
@@ -141,6 +153,7 @@ export class FrozenRunWriter {
   /** Stops and leaves the run as a kill would; without a row, leaves nothing behind. */
   abort(): void {
     const { store } = this;
+    this.collected?.dispose();
     store?.abort();
     if (store?.rowsWritten === 0) fs.rmSync(this.path, { recursive: true });
   }

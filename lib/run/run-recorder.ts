@@ -40,6 +40,11 @@ export interface RunOptions
   readonly scaleByLearningRate?: boolean;
   /** Whether to sum the epochs into one store instead of keeping one each. Default: false. */
   readonly accumulate?: boolean;
+  /**
+   * Whether to sum the autocorrelation of each store's rows while they are written, so that a preconditioner is fitted
+   * without reading them again. Not kept of a store of which a row was replaced. Default: false.
+   */
+  readonly autocorrelation?: boolean;
   /** Whether to build an index when training ends. Default: true. */
   readonly index?: boolean;
   /** Told how many rows are in the index while it is built. */
@@ -96,8 +101,8 @@ export class RunRecorder {
     const description = describeRun(model, options, optimizer, collector, name);
     const writer =
       resumeFrom === undefined
-        ? RunWriter.create(path, description, collector.columns)
-        : RunWriter.resume(path, description, collector.columns, resumeFrom);
+        ? RunWriter.create(path, description, collector.columns, options)
+        : RunWriter.resume(path, description, collector.columns, resumeFrom, options);
     try {
       if (options.examples !== undefined && !fs.existsSync(runPaths.examples(path))) {
         const { examples } = description;

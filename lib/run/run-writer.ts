@@ -1,6 +1,7 @@
 /** Writes a run while training goes: rows, training order, and last of all a manifest that calls it complete. */
 import fs from 'node:fs';
 import { InvalidOptionError, NonFiniteGradientError, NonFiniteValueError, RunExistsError } from '../errors';
+import { CollectedAutocorrelation } from '../preconditioners/collected-autocorrelation';
 import { addStore } from '../store/accumulate';
 import { guardWrite } from '../store/disk';
 import type { Column, StoreLayout } from '../store/format';
@@ -18,6 +19,8 @@ export class RunWriter {
   /** How many examples there are, or, where that is not known beforehand, how many there have been: the highest id and one. */
   private examples: number;
   private store: GradientStoreWriter | null = null;
+  /** Of the epoch's store, where it is wanted. */
+  private collected: CollectedAutocorrelation | undefined;
   private epoch = 0;
   private step: number;
   private firstStep = 0;
@@ -28,6 +31,7 @@ export class RunWriter {
     private readonly columns: readonly Column[],
     /** What an earlier call has finished of the run; null if this one begins it. */
     begun: readonly EpochRecord[] | null,
+    private readonly autocorrelation: boolean,
   ) {
     this.isNew = begun === null;
     this.epochs = [...(begun ?? [])];
@@ -40,12 +44,21 @@ export class RunWriter {
     this.order = description.trackOrder ? this.openOrder() : null;
   }
 
-  /** Starts a run in `path`, which must not exist or be empty. @throws RunExistsError, DiskWriteError */
-  static create(path: string, description: RunDescription, columns: readonly Column[]): RunWriter {
+  /**
+   * Starts a run in `path`, which must not exist or be empty. `autocorrelation` says whether that of each store is kept.
+   * @throws RunExistsError, AutocorrelationWidthError, DiskWriteError
+   */
+  static create(
+    path: string,
+    description: RunDescription,
+    columns: readonly Column[],
+    { autocorrelation = false } = {},
+  ): RunWriter {
+    if (autocorrelation) new CollectedAutocorrelation(columns).dispose(); // too wide ones fail before training
     if (fs.existsSync(path) && (!fs.statSync(path).isDirectory() || fs.readdirSync(path).length > 0)) {
       throw new RunExistsError(path);
     }
-    return RunWriter.begin(path, description, columns);
+    return RunWriter.begin(path, description, columns, autocorrelation);
   }
 
   /**
@@ -58,6 +71,7 @@ export class RunWriter {
     description: RunDescription,
     columns: readonly Column[],
     epoch: number,
+    { autocorrelation = false } = {},
   ): RunWriter {
     const begun = readBegun(path, description);
     const kept = begun?.epochs.filter((each) => each.epoch < epoch) ?? [];
@@ -67,15 +81,26 @@ export class RunWriter {
         epoch,
         `at most ${kept.length}, the finished epochs of ${path}`,
       );
-    if (begun === null) return RunWriter.begin(path, description, columns);
+    if (begun === null) return RunWriter.begin(path, description, columns, autocorrelation);
     dropFrom(path, epoch);
     const { created, versions, examples } = begun;
-    return new RunWriter(path, { ...description, created, versions, examples }, columns, kept);
+    return new RunWriter(
+      path,
+      { ...description, created, versions, examples },
+      columns,
+      kept,
+      autocorrelation,
+    );
   }
 
-  private static begin(path: string, description: RunDescription, columns: readonly Column[]): RunWriter {
+  private static begin(
+    path: string,
+    description: RunDescription,
+    columns: readonly Column[],
+    autocorrelation: boolean,
+  ): RunWriter {
     guardWrite(path, 0, () => fs.mkdirSync(path, { recursive: true }));
-    return new RunWriter(path, description, columns, null);
+    return new RunWriter(path, description, columns, null, autocorrelation);
   }
 
   /** Says how many examples there are, which was not known. Before the first epoch. */
@@ -95,6 +120,9 @@ export class RunWriter {
       columns: this.columns,
     };
     this.store = GradientStoreWriter.create(runPaths.store(this.path, epochStore(epoch)), layout);
+    if (this.description.accumulate) return;
+    this.collected = this.newAutocorrelation();
+    this.store.observe(this.collected);
   }
 
   /**
@@ -126,6 +154,7 @@ export class RunWriter {
     if (this.grows) store.resize(this.examples);
     if (steps > 0) await store.close();
     else store.abort();
+    this.disposeAutocorrelation();
     if (steps > 0 && this.description.accumulate) await this.accumulate(store.directory);
     if (steps === 0 || this.description.accumulate) fs.rmSync(store.directory, { recursive: true });
     this.epochs.push({ epoch: this.epoch, steps, rows: store.rowsWritten });
@@ -145,6 +174,7 @@ export class RunWriter {
   abort(): void {
     this.store?.abort();
     this.store = null;
+    this.disposeAutocorrelation();
     this.order?.close();
     if (this.isNew && this.step === 0) fs.rmSync(this.path, { recursive: true });
   }
@@ -163,11 +193,22 @@ export class RunWriter {
 
   private async accumulate(directory: string): Promise<void> {
     const store = GradientStoreReader.open(directory);
+    const observer = this.newAutocorrelation();
     try {
-      await addStore(store, runPaths.store(this.path, ACCUMULATED));
+      await addStore(store, runPaths.store(this.path, ACCUMULATED), { observer });
     } finally {
       store.close();
+      observer?.dispose();
     }
+  }
+
+  private newAutocorrelation(): CollectedAutocorrelation | undefined {
+    return this.autocorrelation ? new CollectedAutocorrelation(this.columns) : undefined;
+  }
+
+  private disposeAutocorrelation(): void {
+    this.collected?.dispose();
+    this.collected = undefined;
   }
 
   private openOrder(): TrainingOrderWriter {

@@ -2,6 +2,7 @@
 import type { ColumnRange } from '../../kernels/scan/column-ranges';
 import type { Aggregate } from '../query/aggregate';
 import type { SearchOptions } from '../search/gradient-index';
+import { rowsChecksum } from '../store/manifest';
 import type { GradientStoreReader } from '../store/reader';
 import { ScoreFile } from './score-file';
 import { writeScores, type ScoreFormat } from './score-formats';
@@ -63,7 +64,7 @@ export async function scoreStore(
       unitNorm,
       nearest,
       rows,
-      scored: data?.name ?? store.manifest?.files['gradients.bin']?.sha256 ?? store.directory,
+      scored: data?.name ?? (store.manifest ? rowsChecksum(store.manifest) : store.directory),
     }),
   });
   try {

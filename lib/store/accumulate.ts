@@ -5,20 +5,20 @@ import { LayoutMismatchError } from '../errors';
 import { GradientStoreReader, type RowBlock } from './reader';
 import { STORE_FILES, type Column } from './format';
 import { currentDirectory, replaceDirectory, settleDirectory, successorOf } from './replace-directory';
-import { GradientStoreWriter } from './writer';
+import { GradientStoreWriter, type RowObserver } from './writer';
 
 /**
  * Adds the rows of `from` to the sums in the store `into`, which is begun if there is none. Sums are float32,
  * in memory and on disk; a row missing from one of the two counts as zero there, and `from` may have further rows. A kill at any moment leaves
  * the old sums or the new ones, never a mixture. `source` (default: the name of the directory of `from`) is
  * noted in the manifest; resolves to false, and does nothing, when `into` already contains it, so that a
- * caller that was killed can simply call again. Throws LayoutMismatchError, DiskWriteError and what
+ * caller that was killed can simply call again. `observer` sees the sums. Throws LayoutMismatchError, DiskWriteError and what
  * {@link GradientStoreReader.open} throws.
  */
 export async function addStore(
   from: GradientStoreReader,
   into: string,
-  { source = path.basename(from.directory) } = {},
+  { source = path.basename(from.directory), observer }: { source?: string; observer?: RowObserver } = {},
 ): Promise<boolean> {
   settleDirectory(into);
   const exists = fs.existsSync(path.join(currentDirectory(into), STORE_FILES.info));
@@ -29,6 +29,7 @@ export async function addStore(
     if (sums) checkAlike(from, sums);
     const layout = { ...from.layout, dtype: 'float32' as const };
     const writer = GradientStoreWriter.create(successorOf(into), layout, { overwrite: true });
+    writer.observe(observer);
     try {
       writeSums(writer, from, sums);
       await writer.close({ sources: [...sources, source] });

@@ -20,13 +20,23 @@ import {
   rowWidth,
   type StoreLayout,
 } from './format';
-import { bytesOf, encodeRows, type EncodedRows } from './row-codec';
+import { bytesOf, decodeRows, encodeRows, type EncodedRows } from './row-codec';
 import { ScaleFile } from './row-scales';
 import { sealStore, type SealOptions } from './seal';
 import type { TokenOffsets } from './token-offsets';
 
 /** Flags closer together than this many bytes are written in one call, those between them again. */
 const FLAG_GAP = 4096;
+
+/** Sees the rows of a store as they are written. */
+export interface RowObserver {
+  /** Rows [n, width] as they are stored, each of an example that had none. */
+  add(rows: Float32Array): void;
+  /** A row that was there is replaced. */
+  replace(): void;
+  /** The store in `directory` is complete. */
+  keep(directory: string): void;
+}
 
 interface CreateOptions {
   readonly overwrite?: boolean | undefined;
@@ -41,6 +51,7 @@ export class GradientStoreWriter {
 
   private flags: Uint8Array;
   private open = true;
+  private observer: RowObserver | undefined;
   /** Of the rows of this writer, which float16 rounds. */
   private energy = { total: 0, lost: 0 };
 
@@ -128,6 +139,11 @@ export class GradientStoreWriter {
     return writer;
   }
 
+  /** From now on `observer` sees what is written. */
+  observe(observer: RowObserver | undefined): void {
+    this.observer = observer;
+  }
+
   /** Whether row `example` is written. */
   isWritten(example: number): boolean {
     return this.flags[example] === 1;
@@ -156,6 +172,24 @@ export class GradientStoreWriter {
     this.mark(ids, 1);
     this.addEnergy(encoded);
     this.rewritten += replaced.length + examples.length - ids.length;
+    if (replaced.length > 0) this.observer?.replace();
+    this.observer?.add(this.storedRows(encoded, order));
+  }
+
+  /** The rows at `positions` of `encoded`, in any order, as they will be read: [n, width]. */
+  private storedRows({ stored, scales }: EncodedRows, positions: Int32Array): Float32Array {
+    const width = rowWidth(this.layout);
+    const rows = decodeRows(
+      stored,
+      new Float32Array(scales === null ? 0 : stored.length),
+      scales ?? undefined,
+    );
+    if (positions.length * width === rows.length) return rows;
+    const kept = new Float32Array(positions.length * width);
+    positions.forEach((position, i) => {
+      kept.set(rows.subarray(position * width, (position + 1) * width), i * width);
+    });
+    return kept;
   }
 
   /**
@@ -200,6 +234,7 @@ export class GradientStoreWriter {
     this.scales.sync();
     this.abort();
     await sealStore(this.directory, { ...options, rewritten: this.rewritten, energyLost: this.energyLost });
+    this.observer?.keep(this.directory);
   }
 
   /** Stops writing and leaves the store as a kill would: readable, and known to be unfinished. */

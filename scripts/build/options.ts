@@ -72,6 +72,11 @@ export function withBuildOptions(yargs: Argv): Argv<BuildArguments> {
       coerce: (file?: string) => (file === undefined ? file : readConfig(file)),
     })
     .option('dtype', choice(['float32', 'float16'], 'How numbers are stored; default: float32'))
+    .option('autocorrelation', {
+      type: 'boolean',
+      describe:
+        'Whether to sum the rows’ autocorrelation on the way, so that `precondition` needs no pass of its own; default: no',
+    })
     .option('index', {
       type: 'boolean',
       describe: 'Whether to build an index at the end; default: yes',

@@ -149,20 +149,36 @@ type Outcome = ReturnType<typeof toOutcome>;
 
 function toOutcome(
   store: string,
-  { fitted, record, preconditioner }: FittedPreconditioner,
+  { fitted, readRows, record, preconditioner }: FittedPreconditioner,
   baked: string | null,
 ) {
   const { damping, examples, queries, of, bytes } = record;
-  return { store, fitted, of, examples, queries, damping, bytes, baked, layers: preconditioner.conditioning };
+  return {
+    store,
+    fitted,
+    readRows,
+    of,
+    examples,
+    queries,
+    damping,
+    bytes,
+    baked,
+    layers: preconditioner.conditioning,
+  };
 }
 
 function describe(
   run: string,
-  { store, fitted, of, examples, damping, queries, baked, layers }: Outcome,
+  { store, fitted, readRows, of, examples, damping, queries, baked, layers }: Outcome,
 ): string {
   const conditions = layers.flatMap(({ condition }) => condition ?? []);
   const mixed = queries === null ? '' : `, ${queries.examples} of them queries' (share ${1 - queries.share})`;
-  const how = fitted ? 'fitted' : 'decomposed before (--force goes over the rows again), and damped';
+  const summed = 'fitted to what was summed while they were collected (--force reads the rows)';
+  const how = !fitted
+    ? 'decomposed before (--force goes over the rows again), and damped'
+    : readRows || of === 'given'
+      ? 'fitted'
+      : summed;
   const next = baked === null ? `query ${run} --precondition` : `query ${run} --store ${baked} --unit-norm`;
   return [
     paragraph(
