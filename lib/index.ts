@@ -91,6 +91,7 @@ export {
 } from './run/collect-gradients';
 export type { ExampleRecord } from './run/example-records';
 export type { LossBatch } from './run/loss-batch';
+export { importIndex, type ImportOptions } from './run/import-index';
 export { Run } from './run/run';
 export type { FailedExample, FrozenPass, ModelReference, RunManifest } from './run/run-manifest';
 export type { RunOptions } from './run/run-recorder';

@@ -28,15 +28,29 @@ export class ImportError extends BergsonError {
   }
 }
 
-/** Thrown when a model is to ask a run that was imported. */
+/** Thrown when a model is to ask an index that Bergson wrote, and gradients like its rows cannot be made here. */
+export class ImportModelError extends BergsonError {
+  constructor(
+    readonly path: string,
+    readonly reason: string,
+    options?: { cause?: unknown },
+  ) {
+    super(
+      `${path} cannot be asked by a model: ${reason}; import it without one, and query by its own rows`,
+      options,
+    );
+  }
+}
+
+/** Thrown when a model is to ask a run that was imported without one. */
 export class ImportedRunError extends BergsonError {
   constructor(
     readonly run: string,
     readonly imported: string,
   ) {
     super(
-      `${run} was imported from ${imported}, whose gradients Bergson projected by matrices of its own, so no gradient ` +
-        'made here can be compared with them; query by its own rows, or build a run here',
+      `${run} was imported from ${imported} without a model; query by its own rows, or import it again by ` +
+        `\`bergson import ${imported} RUN --model FOLDER\``,
     );
   }
 }

@@ -108,3 +108,13 @@ export class RepeatedExampleError extends BergsonError {
     super(`example ${example} came twice in one pass; give every example an id, and each id to one example`);
   }
 }
+
+/** Thrown when a score is to be taken apart by layer, and rows are one projection over all layers. */
+export class GlobalRowsError extends BergsonError {
+  constructor(readonly run: string) {
+    super(
+      `a row of ${run} is one projection of all layers, which no score can be taken apart by; ` +
+        "collect with `projectionTarget: 'module'` for that",
+    );
+  }
+}

@@ -117,7 +117,7 @@ export class QueryGradients {
   /** A collector over `model` as the run's, if the model has the run's layers. */
   private collect(model: tf.LayersModel): GradientCollector {
     const { layers, projection, includeBias, attention, imported } = this.run.manifest;
-    if (imported !== undefined) throw new ImportedRunError(this.run.path, imported);
+    if (imported !== undefined && layers.length === 0) throw new ImportedRunError(this.run.path, imported);
     const expected = layers.map(describeLayer);
     const collector = matchLayers(
       expected,

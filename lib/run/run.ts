@@ -37,7 +37,7 @@ export class Run {
   describe(): string {
     const { state, epochs, examples, frozen, imported } = this.manifest;
     if (imported !== undefined)
-      return `an index of Bergson's, imported from ${imported}, over ${examples ?? 0} examples`;
+      return `an index of Bergson's, imported from ${imported}, over ${examples ?? 0} examples${ofModel(frozen)}`;
     if (frozen !== null) return describeFrozen(this.manifest);
     const held = `${epochs.length} finished epoch${epochs.length === 1 ? '' : 's'} over ${examples ?? 'an unknown number of'} examples`;
     if (state === 'complete') return `a complete run of ${held}`;
@@ -80,6 +80,12 @@ export class Run {
     this.records ??= ExampleRecords.open(file);
     return this.records.read(examples);
   }
+}
+
+/** Says by which model an imported index can be asked. */
+function ofModel(frozen: RunManifest['frozen']): string {
+  const model = frozen?.model ?? null;
+  return model === null ? '' : `, of the model in ${model.path}`;
 }
 
 function reasonWhyNot(path: string): string {

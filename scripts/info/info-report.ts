@@ -13,7 +13,7 @@ export function describeInfo(info: RunInfo, description: string): string {
   const usable = info.stores.flatMap(({ name, problem }) => (problem === null ? [name] : []));
   const others = usable.length === 0 ? '' : `; ${usable.join(', ')} can be used`;
   const lines: [name: string, detail: string][] = [
-    ...(info.imported === undefined ? facts(info) : []),
+    ...(info.layers.length > 0 ? facts(info) : []),
     ['coverage', `${attributed} of ${trained} trained parameters (\`bergson doctor RUN\` says which)`],
     ['on disk', describeBytes(info.bytes)],
   ];
@@ -21,7 +21,7 @@ export function describeInfo(info: RunInfo, description: string): string {
     paragraph(`${colors.bold(info.run)} is ${description}.`),
     '',
     ...lines
-      .filter(([name]) => name !== 'coverage' || info.imported === undefined)
+      .filter(([name]) => name !== 'coverage' || info.layers.length > 0)
       .map(([name, detail]) => colors.bold(name.padEnd(NAME_WIDTH)) + detail),
     ...(info.stores.length === 0 ? [] : [tabulateStores(info.stores)]),
     ...(info.columns.length === 0 ? [] : [tabulateColumns(info)]),

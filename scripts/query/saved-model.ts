@@ -10,7 +10,7 @@ import type { CompiledModel } from './tensors';
 /** The model at the end of `run`, compiled with its losses. Needs a backend. @throws SavedModelError, ImportedRunError */
 export async function loadSavedModel(run: Run): Promise<CompiledModel> {
   const { imported, frozen } = run.manifest;
-  if (imported !== undefined) throw new ImportedRunError(run.path, imported);
+  if (imported !== undefined && frozen?.model == null) throw new ImportedRunError(run.path, imported);
   const elsewhere = frozen?.model ?? null;
   if (elsewhere !== null)
     throw new SavedModelError(
