@@ -1,6 +1,7 @@
 /**
  * `npm run bench:memory`: the tensors that a training step holds at most, beside model, optimizer and data. What
- * collecting adds must follow from the batch: on eight times the data it must be the same, and the exit code says so.
+ * collecting adds must follow from the batch: on eight times the data it must be the same, and the exit code says so. And what
+ * fitting a normalizer holds, at two widths.
  */
 import fs from 'node:fs';
 import os from 'node:os';
@@ -12,20 +13,30 @@ import { hideBin } from 'yargs/helpers';
 import { GradientCollectorCallback, prepareForGradientCollection } from '../../callbacks';
 import { loadBackend } from '../../lib/backend';
 import { applyHostFixes } from '../../lib/host-fixes';
+import { fittingMemory } from './fitting';
 import { disposeBenchModel, modelNamed, MODELS } from './models';
+import { PeakWatch } from './peak-watch';
 import { BASELINE, VARIANTS, type Variant } from './variants';
 
 /** Batches of the two data sets. */
 const [FEW, MANY] = [3, 24];
 
+/** Widths of the maps that normalizers are fitted to. */
+const [NARROW, WIDE] = [1024, 4096];
+
 async function main(): Promise<void> {
-  const { models } = await yargs(hideBin(process.argv))
+  const { models, training } = await yargs(hideBin(process.argv))
     .usage('$0 compares what training holds in tensors on a small and on a large data set')
     .option('models', {
       type: 'string',
       array: true,
       choices: Object.keys(MODELS),
       default: Object.keys(MODELS),
+    })
+    .option('training', {
+      type: 'boolean',
+      default: true,
+      describe: 'Whether to train; otherwise normalizers are fitted only',
     })
     .strict()
     .parse();
@@ -36,7 +47,7 @@ async function main(): Promise<void> {
     style: { head: [], border: [] },
     colAligns: ['left', 'left', 'right', 'right', 'right'],
   });
-  for (const model of models) {
+  for (const model of training ? models : []) {
     let baseline = NaN;
     for (const variant of VARIANTS.filter(({ hostFixes }) => hostFixes)) {
       const few = await peakTensors(model, variant, FEW);
@@ -49,7 +60,30 @@ async function main(): Promise<void> {
     }
   }
   undo();
-  console.log(table.toString());
+  if (training) console.log(table.toString());
+  console.log(await tabulateFitting());
+}
+
+/** What Adafactor's means add must grow as the batch does, by the width, and not as weights do; the exit code says so. */
+async function tabulateFitting(): Promise<string> {
+  const table = new Table({
+    head: ['normalizer', 'width', 'weights, MB', 'pass, MB', 'fitting adds, MB'],
+    style: { head: [], border: [] },
+    colAligns: ['left', 'right', 'right', 'right', 'right'],
+  });
+  for (const kind of ['adafactor', 'adam'] as const) {
+    const additions: number[] = [];
+    for (const width of [NARROW, WIDE]) {
+      const { weights, pass, added } = await fittingMemory(width, kind);
+      additions.push(added);
+      table.push([kind, width, megabytes(weights), megabytes(pass), megabytes(added)]);
+    }
+    const [narrow = NaN, wide = NaN] = additions;
+    if (kind !== 'adafactor' || wide <= (WIDE / NARROW) * narrow) continue;
+    console.error(`${kind} adds ${narrow} bytes at width ${NARROW}, ${wide} at ${WIDE}`);
+    process.exitCode = 1;
+  }
+  return table.toString();
 }
 
 /** The most bytes in tensors during an epoch of training, beside those before its first step. */
@@ -82,38 +116,6 @@ class AfterFirstStep extends tf.Callback {
     if (step === 0) this.watch.start();
     return Promise.resolve();
   }
-}
-
-/** Looks at how many bytes are in tensors after each operation of the TensorFlow backend. */
-class PeakWatch {
-  /** The most bytes seen beside those at the start. */
-  peak = 0;
-  private readonly backend = tf.backend() as unknown as Executor;
-
-  start(): void {
-    const base = tf.memory().numBytes;
-    for (const name of ['executeSingleOutput', 'executeMultipleOutputs'] as const) {
-      const execute = this.backend[name];
-      if (execute === undefined) throw new Error('only the `tensorflow` backend can be watched');
-      this.backend[name] = (...operation) => {
-        const outputs = execute.apply(this.backend, operation);
-        this.peak = Math.max(this.peak, tf.memory().numBytes - base);
-        return outputs;
-      };
-    }
-  }
-
-  stop(): void {
-    // What `start` put on the instance hides the class's own.
-    delete this.backend.executeSingleOutput;
-    delete this.backend.executeMultipleOutputs;
-  }
-}
-
-type Execute = (...operation: unknown[]) => unknown;
-interface Executor {
-  executeSingleOutput?: Execute;
-  executeMultipleOutputs?: Execute;
 }
 
 function megabytes(bytes: number): string {
