@@ -7,30 +7,41 @@ import { drawColumns, type RandomMatrixKey } from './random-matrix';
 /** A matrix of up to so many columns is drawn once and kept, 4 MB at 16 rows, rather than in parts for each batch. */
 const WHOLE_COLUMNS = 1 << 16;
 
+interface MatrixOptions {
+  /** Whether it is random even where it makes nothing smaller. */
+  readonly drawn?: boolean;
+  /** What each column is multiplied by, [columns]; owned by the matrix. Not for the identity. */
+  readonly scale?: tf.Tensor1D;
+}
+
 export class ProjectionMatrix {
   private cached: tf.Tensor2D | null = null;
   private readonly parts = new Map<number, tf.Tensor2D>();
 
   /**
    * The random matrix R [rows, columns] of `key`; where `rows` equals `columns` it is the identity instead,
-   * since a side that is not made smaller is stored exactly. Bergson's matrices are what they are.
+   * since a side that is not made smaller is stored exactly, unless it is to be `drawn`. Bergson's matrices are what they are.
    */
   constructor(
     readonly key: RandomMatrixKey | BergsonMatrixKey,
     readonly rows: number,
     readonly columns: number,
-    /** What each column is multiplied by, [columns]; owned by this object. Not for the identity. */
-    private readonly scale: tf.Tensor1D | null = null,
+    private readonly options: MatrixOptions = {},
   ) {}
 
   /** This matrix with each column multiplied by its element of `scale` [columns], which stays the caller's. */
   scaled(scale: tf.Tensor1D): ProjectionMatrix {
     if (this.isIdentity || this.scale !== null) throw new Error('internal: this matrix cannot be scaled');
-    return new ProjectionMatrix(this.key, this.rows, this.columns, tf.keep(scale.clone()));
+    const options = { ...this.options, scale: tf.keep(scale.clone()) };
+    return new ProjectionMatrix(this.key, this.rows, this.columns, options);
   }
 
   get isIdentity(): boolean {
-    return this.rows === this.columns && this.key.type !== 'bergson';
+    return this.rows === this.columns && this.key.type !== 'bergson' && this.options.drawn !== true;
+  }
+
+  private get scale(): tf.Tensor1D | null {
+    return this.options.scale ?? null;
   }
 
   /** Rᵀ, float32 [columns, rows]. Owned by this object: do not dispose. */

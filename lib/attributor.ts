@@ -1,7 +1,7 @@
 /** Answers which training examples made a model do what it did, from one run or several. */
 import type * as tf from '@tensorflow/tfjs';
 import type { Batch } from './compiled-model';
-import { EmptyQueryError, InvalidOptionError, LayoutMismatchError } from './errors';
+import { EmptyQueryError, GlobalRowsError, InvalidOptionError, LayoutMismatchError } from './errors';
 import { attributed, meanRow, nearest, type Aggregate } from './query/aggregate';
 import type { OnDamage } from './query/damage';
 import { epochScores } from './query/epoch-scores';
@@ -229,10 +229,12 @@ export class Attributor {
    * What each layer, or part of one such as an attention head, adds to the score of `example` for the query `row`
    * [width] under these options: they sum to it. Of several stores, its score in that of this position among `stores`, or
    * in the last one of the first run.
-   * @throws RowNotWrittenError, ExampleRangeError, UnknownColumnError
+   * @throws RowNotWrittenError, ExampleRangeError, UnknownColumnError; GlobalRowsError for rows of one projection over all
+   *   layers
    */
   explain(row: Float32Array, example: number, options: ExplainOptions = {}): LayerScore[] {
     const { layers, unitNorm = false } = options;
+    if (this.run.manifest.projection.projectionTarget === 'global') throw new GlobalRowsError(this.run.path);
     const store = options.store === undefined ? this.primary.store : this.opened.stores[options.store]?.store;
     if (store === undefined)
       throw new InvalidOptionError('store', options.store, `below ${this.sources.length}`);

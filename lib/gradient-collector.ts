@@ -17,7 +17,13 @@ import type { LayerProjection } from './layers/factors';
 import './layers/standard';
 import { factoredProjection } from './normalizers/factored-projection';
 import { isFactored, isFixed, type Normalizer } from './normalizers/normalizer';
-import { layerProjection, projectedShape, resolveProjection, type ProjectionOptions } from './projection';
+import {
+  GLOBAL_COLUMN,
+  layerProjection,
+  projectedShape,
+  resolveProjection,
+  type ProjectionOptions,
+} from './projection';
 
 export interface GradientCollectorOptions extends Partial<ProjectionOptions> {
   /** Paths of the layers to attribute. Default: all that train weights. */
@@ -40,10 +46,16 @@ export interface GradientCollectorOptions extends Partial<ProjectionOptions> {
   readonly attribute?: Attribute;
 }
 
-/** Receives the per-example gradients [N, p, q] of one part of a layer; they are disposed when it returns. */
+/**
+ * Receives the per-example gradients [N, p, q] of one part of a layer; they are disposed when it returns. Under one projection
+ * for all layers it is called with what each part adds to the only column.
+ */
 export type GradientClosure = (path: string, gradients: tf.Tensor3D) => void;
 
-/** Per-example gradients by path of layer or part, each float32 [N, p, q]; whoever receives them disposes. */
+/**
+ * Per-example gradients by path of layer or part, each float32 [N, p, q]; whoever receives them disposes. Under one projection
+ * for all layers their sum, by the name of the only column.
+ */
 export type CollectedGradients = Map<string, tf.Tensor3D>;
 
 interface CaptureOptions {
@@ -110,6 +122,8 @@ export class GradientCollector {
 
   /** Each part's width in a row, in the order of a row. */
   get columns(): { layer: string; width: number }[] {
+    const { projectionTarget, projectionDim } = this.projection;
+    if (projectionTarget === 'global') return [{ layer: GLOBAL_COLUMN, width: Number(projectionDim) ** 2 }];
     return this.parts.map(({ path, gradientShape }) => {
       const [p, q] = projectedShape(gradientShape, this.projection);
       return { layer: path, width: p * q };
@@ -206,7 +220,8 @@ export class GradientCollector {
     const { normalizer } = this;
     // A closure gets numbers; whoever gets all gradients gets them at the end, and meanwhile training goes on. What a
     // normalizer scales after the projection has to be there, too.
-    const background = closure === undefined && normalizer === null;
+    const { projectionTarget, projectionDim } = this.projection;
+    const background = closure === undefined && normalizer === null && projectionTarget === 'module';
     const collected: CollectedGradients = new Map();
     const onGradients = (path: string, gradients: tf.Tensor3D) => {
       const earlier = collected.get(path);
@@ -224,7 +239,10 @@ export class GradientCollector {
           const { attribute } = this;
           const gradients = () =>
             exampleGradients(factors, part, projection, ofElements, multiplier, attribute);
-          onGradients(part.path, tf.keep(background ? inBackground(gradients) : gradients()));
+          if (projectionTarget === 'module')
+            onGradients(part.path, tf.keep(background ? inBackground(gradients) : gradients()));
+          else
+            onGradients(GLOBAL_COLUMN, tf.keep(tf.tidy(() => toSquare(gradients(), Number(projectionDim)))));
         }),
       deferred: normalizer !== null && !isFixed(normalizer),
       meanLoss: this.meanLoss,
@@ -263,6 +281,11 @@ export class GradientCollector {
     this.projections.set(part, projection);
     return projection;
   }
+}
+
+/** [N, p², 1], which a vector's gradients are projected to, or [N, p, p], as [N, p, p]. */
+function toSquare(gradients: tf.Tensor3D, p: number): tf.Tensor3D {
+  return gradients.reshape([-1, p, p]);
 }
 
 /** The loss, and as a side effect the backward pass of it that ends at `anchor`. */

@@ -21,11 +21,24 @@ export interface ProjectionOptions {
   readonly projectionType: ProjectionType | 'bergson';
   /** An unsigned 32-bit integer. */
   readonly seed: number;
+  /**
+   * `'module'`: each layer, or part of one, has columns of its own. `'global'`: a row is `projectionDim` squared numbers in all,
+   * the sum of the layers' projected gradients, each by two matrices of its own to the same shape, however small it is.
+   */
+  readonly projectionTarget: 'module' | 'global';
 }
 
-/** Fills in the defaults: 16, Rademacher, seed 0. @throws InvalidOptionError if a value is out of range. */
+/** The only column of rows of which all layers share one projection; Bergson's name for it. */
+export const GLOBAL_COLUMN = 'gradients';
+
+/** Fills in the defaults: 16, Rademacher, seed 0, each module by itself. @throws InvalidOptionError if a value is out of range. */
 export function resolveProjection(options: Partial<ProjectionOptions>): ProjectionOptions {
-  const { projectionDim = 16, projectionType = 'rademacher', seed = 0 } = options;
+  const {
+    projectionDim = 16,
+    projectionType = 'rademacher',
+    seed = 0,
+    projectionTarget = 'module',
+  } = options;
   if (projectionDim !== 'exact' && !(Number.isInteger(projectionDim) && projectionDim > 0)) {
     throw new InvalidOptionError('projectionDim', projectionDim, "a positive integer or 'exact'");
   }
@@ -42,15 +55,27 @@ export function resolveProjection(options: Partial<ProjectionOptions>): Projecti
       "left out where `projectionType` is 'bergson': names are its seeds",
     );
   }
-  return { projectionDim, projectionType, seed };
+  if (!['module', 'global'].includes(projectionTarget)) {
+    throw new InvalidOptionError('projectionTarget', projectionTarget, "'module' or 'global'");
+  }
+  if (projectionTarget === 'global' && (projectionDim === 'exact' || projectionType === 'bergson')) {
+    const found = projectionDim === 'exact' ? "where `projectionDim` is 'exact'" : "with Bergson's matrices";
+    throw new InvalidOptionError('projectionTarget', projectionTarget, `'module' ${found}`);
+  }
+  return { projectionDim, projectionType, seed, projectionTarget };
 }
 
-/** [p, q] of a layer's projected gradient. A vector, [O, 1], is projected on its one side to the square. */
+/**
+ * [p, q] of a layer's projected gradient. A vector, [O, 1], is projected on its one side to the square. Under one projection
+ * for all layers it is the square for all.
+ */
 export function projectedShape(
   [outputs, inputs]: readonly [outputs: number, inputs: number],
-  { projectionDim, projectionType }: ProjectionOptions,
+  { projectionDim, projectionType, projectionTarget }: ProjectionOptions,
 ): [number, number] {
   if (projectionDim === 'exact') return [outputs, inputs];
+  if (projectionTarget === 'global')
+    return inputs === 1 ? [projectionDim ** 2, 1] : [projectionDim, projectionDim];
   if (inputs === 1) return [Math.min(projectionDim ** 2, outputs), 1];
   if (projectionType === 'bergson') return [projectionDim, projectionDim];
   return [Math.min(projectionDim, outputs), Math.min(projectionDim, inputs)];
@@ -72,9 +97,11 @@ export function layerProjection(
   const [outputs, inputs] = part.gradientShape;
   const [p, q] = projectedShape(part.gradientShape, options);
   const [left, right] = matrixKeys(part, options, dividesElements);
+  const isGlobal = options.projectionTarget === 'global';
   return {
-    left: new ProjectionMatrix(left, p, outputs),
-    right: new ProjectionMatrix(right, q, inputs),
+    // Identities of several layers would add up what has nothing to do with one another.
+    left: new ProjectionMatrix(left, p, outputs, { drawn: isGlobal }),
+    right: new ProjectionMatrix(right, q, inputs, { drawn: isGlobal && inputs > 1 }),
     wholeRows: null,
     wholeColumns: null,
   };

@@ -70,6 +70,7 @@ const FIELDS: { readonly [Field in keyof BuildConfig]: FieldKind } = {
   normalizerSample: { kind: 'count', default: 512 },
   projectionDim: { kind: 'dimension', default: 16 },
   projectionType: { kind: ['rademacher', 'normal'], default: 'rademacher' },
+  projectionTarget: { kind: ['module', 'global'], default: 'module' },
   seed: { kind: 'seed', default: 0 },
   normalizerRun: { kind: 'path', default: null },
   includeBias: { kind: 'boolean', default: false },

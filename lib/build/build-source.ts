@@ -16,7 +16,14 @@ export interface BuildSource {
   /** Which of the model's gradients are collected, and how. */
   readonly collecting: Pick<
     CollectGradientsOptions,
-    'layers' | 'includeBias' | 'attention' | 'projectionDim' | 'projectionType' | 'seed' | 'dtype'
+    | 'layers'
+    | 'includeBias'
+    | 'attention'
+    | 'projectionDim'
+    | 'projectionType'
+    | 'projectionTarget'
+    | 'seed'
+    | 'dtype'
   >;
   close(): Promise<void>;
 }
@@ -38,6 +45,7 @@ export async function openSource(asked: BuildConfig): Promise<BuildSource> {
         ...(asked.heads !== null && { attention: asked.heads }),
         projectionDim: asked.projectionDim,
         projectionType: asked.projectionType,
+        projectionTarget: asked.projectionTarget,
         seed: asked.seed,
         dtype: asked.dtype,
       },

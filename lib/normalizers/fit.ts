@@ -55,6 +55,7 @@ export async function fitNormalizer(
     lossReduction: 'sum',
     ...options,
     projectionDim: 'exact',
+    projectionTarget: 'module',
   });
   const sums = momentSums(collector.parts, kind);
   let examples = 0;

@@ -28,8 +28,10 @@ export function checkComparable(first: Run, other: Run, otherWeights: boolean): 
 
 /** By what else rows differ, in the order in which it is looked at. */
 const FACTS: Readonly<Record<string, (manifest: RunManifest) => string>> = {
-  projection: ({ projection: { projectionDim, projectionType, seed } }) =>
-    projectionDim === 'exact' ? 'none' : `${projectionType} to ${projectionDim} by seed ${seed}`,
+  projection: ({ projection: { projectionDim, projectionType, projectionTarget, seed } }) =>
+    projectionDim === 'exact'
+      ? 'none'
+      : `${projectionType} to ${projectionDim} by seed ${seed}${projectionTarget === 'global' ? ', all layers together' : ''}`,
   normalizer: ({ normalizer }) => (normalizer === 'identity' ? 'none' : normalizer),
   'what has a row': ({ frozen }) => (frozen?.attribute === 'tokens' ? 'each token' : 'each example'),
   'an example’s loss': ({ frozen }) => (frozen?.lossReduction === 'sum' ? 'sum' : 'mean'),

@@ -23,7 +23,13 @@ export interface RunOptions
     NormalizerChoice,
     Pick<
       GradientCollectorOptions,
-      'projectionDim' | 'projectionType' | 'seed' | 'includeBias' | 'attention' | 'layers'
+      | 'projectionDim'
+      | 'projectionType'
+      | 'projectionTarget'
+      | 'seed'
+      | 'includeBias'
+      | 'attention'
+      | 'layers'
     > {
   /** The run's directory: must not exist, or be empty, but for `resumeFrom`. */
   readonly path: string;

@@ -55,6 +55,13 @@ export function withBuildOptions(yargs: Argv): Argv<BuildArguments> {
       'projection-type',
       choice(['rademacher', 'normal'], 'Entries of the projection; default: rademacher'),
     )
+    .option(
+      'projection-target',
+      choice(
+        ['module', 'global'],
+        'Columns for each layer, or one projection of all together; default: module',
+      ),
+    )
     .option('seed', count('Of the projection; default: 0'))
     .option('include-bias', {
       type: 'boolean',

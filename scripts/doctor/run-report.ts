@@ -37,7 +37,7 @@ export function facts(run: RunFacts): [name: string, detail: string][] {
   const projected =
     projection.projectionDim === 'exact'
       ? 'not projected'
-      : `projected to ${projection.projectionDim} a side (${projection.projectionType}${seeded})`;
+      : `projected to ${projection.projectionDim} a side${projection.projectionTarget === 'global' ? ', all layers together' : ''} (${projection.projectionType}${seeded})`;
   return [
     [
       'made',

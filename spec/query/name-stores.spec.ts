@@ -49,7 +49,7 @@ const MANIFEST: RunManifest = {
   examples: null,
   layers: LAYERS,
   coverage: { attributed: 5, trained: 5, layers: [] },
-  projection: { projectionDim: 16, projectionType: 'rademacher', seed: 0 },
+  projection: { projectionDim: 16, projectionType: 'rademacher', projectionTarget: 'module', seed: 0 },
   includeBias: false,
   attention: {},
   dtype: 'float32',
@@ -156,7 +156,7 @@ test.each<[field: string, manifest: Partial<RunManifest>, says: string]>([
   ['layers', { layers: [LAYERS[0]] }, 'layers (b [1, 3] against no other)'],
   [
     'projection',
-    { projection: { projectionDim: 16, projectionType: 'rademacher', seed: 1 } },
+    { projection: { projectionDim: 16, projectionType: 'rademacher', projectionTarget: 'module', seed: 1 } },
     'projection (rademacher to 16 by seed 0 against rademacher to 16 by seed 1)',
   ],
   ['normalizer', { normalizer: 'adam' }, 'normalizer (none against adam)'],
