@@ -4,6 +4,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import * as tf from '@tensorflow/tfjs';
 import { applyHostFixes, Attributor, BergsonError, loadBackend, Run } from '../callbacks';
+import type { StageProgress } from '../lib/build/build-run';
 import { describeBackend } from '../lib/backend';
 import { CLASSES, loadDigits, toTensors, type Digit, type Tensors } from './demo/digits';
 import { diskUse } from './demo/disk-use';
@@ -18,7 +19,7 @@ import { seededUniform } from './demo/seeded';
 import { accuracy, chooseDigits, readDigits } from './demo/test-digits';
 import { BATCH_SIZE, COLLECTOR_OPTIONS, train } from './demo/training';
 import { paragraph } from './terminal/layout';
-import { startProgress, type ProgressBar } from './terminal/progress-bar';
+import { startProgress } from './terminal/progress-bar';
 import { colors } from './terminal/colors';
 
 const SEED = 20;
@@ -114,7 +115,7 @@ async function trainAndTell(
         `for ${epochs} epochs on the ${backend} backend (${device}, ${threads} threads). Every digit's gradient is kept in ${path}.`,
     ),
   );
-  let indexing: ProgressBar | undefined;
+  let indexing: StageProgress | undefined;
   const interrupted = await train(model, data.tensors, epochs, {
     path,
     examples: recordsOf(data.digits, data.labels),

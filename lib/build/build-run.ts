@@ -18,7 +18,10 @@ import { modelSize, workOf } from './work';
 
 /** Shows how far a stage is. */
 export interface StageProgress {
+  /** How much is done in all, and what to say of it. */
   update(done: number, note?: string): void;
+  /** How much is done in all, of which what came since the last call took no time: it was there. */
+  skip(done: number): void;
   stop(): void;
 }
 
@@ -87,10 +90,11 @@ async function build(source: BuildSource, show: ShowProgress): Promise<BuiltRun>
         tokenizer: config.tokenizer,
         architecture: typeof lm.config.model_type === 'string' ? lm.config.model_type : null,
       },
-      onBatch: ({ ids }) => {
+      onBatch: ({ ids, computed }) => {
         work += workOf([ids.length, longestOf(ids, survey)], size);
         examples += ids.length;
-        progress.update(work, `${examples} examples`);
+        if (computed) progress.update(work, `${examples} examples`);
+        else progress.skip(work);
       },
       onIndexProgress: (rows) => {
         if (indexing === undefined) progress.stop();

@@ -3,7 +3,7 @@ import type { BuiltRun } from '../../lib/build/build-run';
 import type { BuildPlan } from '../../lib/build/plan';
 import type { DatasetCounts } from '../../lib/datasets/counts';
 import { colors } from '../terminal/colors';
-import { paragraph } from '../terminal/layout';
+import { formatDuration, paragraph } from '../terminal/layout';
 
 /** What `bergson build --json` prints. */
 export function toOutcome({ run, computed, found, failed, counts, config }: BuiltRun) {
@@ -63,13 +63,13 @@ export function describePlan(plan: BuildPlan): string {
     plan;
   const index = indexBytes === 0 ? '' : ` and ${inUnits(indexBytes)} of index`;
   const fitting =
-    seconds.normalizer === 0 ? '' : ` after ${inTime(seconds.normalizer)} of fitting the normalizer`;
+    seconds.normalizer === 0 ? '' : ` after ${formatDuration(seconds.normalizer)} of fitting the normalizer`;
   return [
     colors.bold(`${config.run}: nothing was written.`),
     `rows     ${rows} of ${width} numbers, from ${counts.examples} examples of ${counts.tokens} tokens and ${parts} layers`,
     `disk     ${inUnits(bytes)} of gradients${index}`,
     `memory   about ${inUnits(memoryBytes)}`,
-    `time     about ${inTime(seconds.gradients)}${fitting}`,
+    `time     about ${formatDuration(seconds.gradients)}${fitting}`,
     `measured on ${timed} of ${batches} batches`,
     ...describeCounts(counts, config.contextLength),
   ].join('\n');
@@ -79,9 +79,4 @@ function inUnits(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   const unit = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
   return `${(bytes / 1000 ** unit).toPrecision(3)} ${units[unit] ?? ''}`;
-}
-
-function inTime(seconds: number): string {
-  if (seconds < 90) return `${seconds.toPrecision(2)} s`;
-  return seconds < 5400 ? `${(seconds / 60).toFixed(0)} minutes` : `${(seconds / 3600).toFixed(1)} hours`;
 }

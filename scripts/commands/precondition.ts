@@ -1,6 +1,7 @@
 /** `bergson precondition`: fits the inverse curvature that scores are to take into account, and bakes it into a store. */
 import path from 'node:path';
 import type { ArgumentsCamelCase, CommandModule } from 'yargs';
+import type { StageProgress } from '../../lib/build/build-run';
 import { loadBackend } from '../../lib/backend';
 import { LayoutMismatchError } from '../../lib/errors';
 import { bakeStore } from '../../lib/preconditioners/bake';
@@ -10,7 +11,7 @@ import { Run } from '../../lib/run/run';
 import { preconditionedStore, runPaths } from '../../lib/run/run-paths';
 import { GradientStoreReader } from '../../lib/store/reader';
 import { paragraph } from '../terminal/layout';
-import { startProgress, type ProgressBar } from '../terminal/progress-bar';
+import { startProgress } from '../terminal/progress-bar';
 
 interface PreconditionArguments {
   run: string;
@@ -128,7 +129,7 @@ function openQueries(run: Run, other: string, name: string | undefined): Gradien
 /** One bar after another. */
 class PhasedProgress {
   private phase = '';
-  private bar: ProgressBar | null = null;
+  private bar: StageProgress | null = null;
 
   update(phase: string, done: number, total: number): void {
     if (phase !== this.phase) {

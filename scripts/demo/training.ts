@@ -1,9 +1,10 @@
 /** Trains the demo's model with the collector, shows how far it is, and lets Ctrl-C end it early. */
 import * as tf from '@tensorflow/tfjs';
 import { GradientCollectorCallback, prepareForGradientCollection } from '../../callbacks';
+import type { StageProgress } from '../../lib/build/build-run';
 import type { RunOptions } from '../../lib/run/run-recorder';
 import type { Tensors } from './digits';
-import { startProgress, type ProgressBar } from '../terminal/progress-bar';
+import { startProgress } from '../terminal/progress-bar';
 
 export const BATCH_SIZE = 32;
 
@@ -43,7 +44,7 @@ export async function train(
 /** A bar over all steps on a terminal, a line an epoch elsewhere. */
 class TrainingProgress extends tf.Callback {
   stepsDone = 0;
-  private readonly bar: ProgressBar;
+  private readonly bar: StageProgress;
   private readonly start = performance.now();
 
   constructor(

@@ -47,6 +47,12 @@ export function formatBytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
+/** A time in the unit that reads best. */
+export function formatDuration(seconds: number): string {
+  if (seconds < 90) return `${seconds < 10 ? seconds.toPrecision(2) : seconds.toFixed(0)} s`;
+  return seconds < 5400 ? `${(seconds / 60).toFixed(0)} minutes` : `${(seconds / 3600).toFixed(1)} hours`;
+}
+
 /** Blocks of lines beside each other, each as wide as `columns` says, `gap` columns apart. */
 export function sideBySide(blocks: readonly (readonly Cell[])[], columns: number, gap: number): string[] {
   const height = Math.max(0, ...blocks.map((lines) => lines.length));

@@ -25,6 +25,7 @@ export class TrainingProgress extends tf.Callback {
     this.stepsDone = past.steps;
     this.losses = [...past.losses];
     this.bar = show('training', steps);
+    this.bar.skip(past.steps);
   }
 
   override async onBatchEnd(_batch: number, logs?: tf.Logs): Promise<void> {

@@ -203,6 +203,7 @@ function failingAt(stage: string, times: number): ShowProgress {
       update: () => {
         if (label === stage && ++told === times) throw new Error('pulled the plug');
       },
+      skip: () => undefined,
       stop: () => undefined,
     };
   };

@@ -54,4 +54,8 @@ export function configs(directory: string) {
 }
 
 /** Shows nothing. */
-export const silent = (): StageProgress => ({ update: () => undefined, stop: () => undefined });
+export const silent = (): StageProgress => ({
+  update: () => undefined,
+  skip: () => undefined,
+  stop: () => undefined,
+});
