@@ -264,6 +264,15 @@ it('leaves an example without a row whose gradient is not finite, names it, and 
   store.close();
 });
 
+it('goes on after a batch without one gradient that is finite, whose examples it names', async () => {
+  const broken = [...lossBatches(model, BATCHES)].map((batch, i) =>
+    i === 1 ? { ...batch, loss: () => batch.loss().mul<tf.Scalar>(NaN) } : batch,
+  );
+  const { computed, failed } = await collectGradients(model, broken, options());
+  expect(computed).toBe(EXAMPLES - 5);
+  expect(failed.map(({ example }) => example).toSorted((a, b) => a - b)).toEqual([1, 2, 11, 16, 23]);
+});
+
 it('ends, and leaves nothing, where the first batch has not one gradient that is finite', async () => {
   const asked = options();
   const broken = [...lossBatches(model, [[0, 1]])].map((batch) => ({
