@@ -1,14 +1,23 @@
 /** Rows of a store as a table, a block at a time: what every format is written from. */
 import type { Run } from '../run/run';
+import type { Column } from '../store/format';
 import type { GradientStoreReader } from '../store/reader';
+
+/** Whether a row's numbers are one list, `gradients`, as Bergson's data sets have them, or one list for each layer. */
+export type RowsBy = 'row' | 'layer';
+
+/** The lists of numbers that a row is exported as. */
+export function listsOf({ columns, width }: GradientStoreReader, by: RowsBy): readonly Column[] {
+  return by === 'row' ? [{ layer: 'gradients', width }] : columns;
+}
 
 /** Rows that were written, with what the run was told of their examples. */
 export interface RowTable {
   readonly examples: readonly number[];
   /** Positions of tokens; undefined where rows are of examples. */
   readonly positions: readonly number[] | undefined;
-  /** By layer: the rows' columns of that layer, one after another, [n, width]. */
-  readonly layers: readonly Float32Array[];
+  /** The rows' numbers of each list, one row after another, [n, width]. */
+  readonly lists: readonly Float32Array[];
   /** As JSON, `null` for an example without one; undefined where the run was told nothing. */
   readonly records: readonly string[] | undefined;
 }
@@ -17,8 +26,12 @@ export interface RowTable {
 const BLOCK_BYTES = 1 << 20;
 
 /** The rows of `store` that were written, in order. */
-export function* rowTables(run: Run, store: GradientStoreReader): Generator<RowTable, void, undefined> {
-  const { width, columns, tokens } = store;
+export function* rowTables(
+  run: Run,
+  store: GradientStoreReader,
+  by: RowsBy,
+): Generator<RowTable, void, undefined> {
+  const { width, tokens } = store;
   const recorded = run.hasRecords;
   for (const { first, count, rows } of store.blocks(BLOCK_BYTES)) {
     const kept = Array.from({ length: count }, (_, i) => i).filter((i) => store.isWritten(first + i));
@@ -26,7 +39,7 @@ export function* rowTables(run: Run, store: GradientStoreReader): Generator<RowT
     const examples = places.map(({ example }) => example);
     const records = recorded ? run.exampleRecords(new Set(examples)) : undefined;
     let offset = 0;
-    const layers = columns.map((column) => {
+    const lists = listsOf(store, by).map((column) => {
       const part = new Float32Array(kept.length * column.width);
       kept.forEach((i, row) => {
         const start = i * width + offset;
@@ -38,7 +51,7 @@ export function* rowTables(run: Run, store: GradientStoreReader): Generator<RowT
     yield {
       examples,
       positions: tokens === undefined ? undefined : places.map(({ position }) => position),
-      layers,
+      lists,
       records: records && examples.map((example) => JSON.stringify(records.get(example) ?? null)),
     };
   }

@@ -9,14 +9,14 @@ import { AtomicFile } from '../store/atomic-file';
 import { guardWrite, writeFileAtomic } from '../store/disk';
 import { encodeFloat16 } from '../store/float16';
 import type { GradientStoreReader } from '../store/reader';
-import { rowTables, type RowTable } from './row-table';
+import { listsOf, rowTables, type RowsBy, type RowTable } from './row-table';
 
 const DATA = 'data-00000-of-00001.arrow';
 
 type Arrow = typeof import('apache-arrow');
 
 /**
- * Writes columns `example` (int64), `position` of tokens, a list for each layer in the dtype that holds its values, and `record`
+ * Writes columns `example` (int64), `position` of tokens, lists of fixed size in the dtype that holds their values, and `record`
  * (JSON). Rows that were never written are left out. The folder is renamed into place last.
  * @throws OutputExistsError, DiskWriteError
  */
@@ -24,6 +24,7 @@ export async function writeSavedDataset(
   folder: string,
   run: Run,
   store: GradientStoreReader,
+  by: RowsBy,
   onProgress?: (rows: number) => void,
 ): Promise<void> {
   if (fs.existsSync(folder)) throw new OutputExistsError(folder);
@@ -33,14 +34,14 @@ export async function writeSavedDataset(
     fs.mkdirSync(part, { recursive: true });
   });
   try {
-    const fingerprint = await writeRows(path.join(part, DATA), run, store, onProgress);
+    const fingerprint = await writeRows(path.join(part, DATA), run, store, by, onProgress);
     const json = (name: string, value: unknown) => {
       writeFileAtomic(path.join(part, name), [Buffer.from(JSON.stringify(value, undefined, 2))]);
     };
     json('dataset_info.json', {
       citation: '',
       description: '',
-      features: features(run, store),
+      features: features(run, store, by),
       homepage: '',
       license: '',
     });
@@ -67,6 +68,7 @@ async function writeRows(
   file: string,
   run: Run,
   store: GradientStoreReader,
+  by: RowsBy,
   onProgress?: (rows: number) => void,
 ): Promise<string> {
   const arrow = await import('apache-arrow');
@@ -80,7 +82,7 @@ async function writeRows(
     }
   }
   try {
-    const batches = batchesOf(arrow, run, store);
+    const batches = batchesOf(arrow, run, store, by);
     const writer = new arrow.RecordBatchStreamWriter({ autoDestroy: false });
     writer.reset(new FileSink(), batches.schema);
     let done = 0;
@@ -98,15 +100,16 @@ async function writeRows(
 }
 
 /** The record batches of all rows, each a block of the store. */
-function batchesOf(arrow: Arrow, run: Run, store: GradientStoreReader) {
+function batchesOf(arrow: Arrow, run: Run, store: GradientStoreReader, by: RowsBy) {
   const half = store.valueDtype === 'float16';
   const number = half ? new arrow.Float16() : new arrow.Float32();
   const field = (name: string, type: DataType) => new arrow.Field(name, type, true);
-  const lists = store.columns.map(({ width }) => new arrow.FixedSizeList(width, field('item', number)));
+  const columns = listsOf(store, by);
+  const types = columns.map(({ width }) => new arrow.FixedSizeList(width, field('item', number)));
   const fields = [
     field('example', new arrow.Int64()),
     ...(store.tokens === undefined ? [] : [field('position', new arrow.Int64())]),
-    ...store.columns.map(({ layer }, i) => field(layer, lists[i] as DataType)),
+    ...columns.map(({ layer }, i) => field(layer, types[i] as DataType)),
     ...(run.hasRecords ? [field('record', new arrow.Utf8())] : []),
   ];
   const schema = new arrow.Schema(fields);
@@ -119,14 +122,14 @@ function batchesOf(arrow: Arrow, run: Run, store: GradientStoreReader) {
     encodeFloat16(values, halves);
     return arrow.makeData({ type: new arrow.Float16(), data: halves });
   };
-  const toBatch = ({ examples, positions, layers, records }: RowTable): RecordBatch => {
+  const toBatch = ({ examples, positions, lists, records }: RowTable): RecordBatch => {
     const length = examples.length;
     const children = [
       integers(examples),
       ...(positions === undefined ? [] : [integers(positions)]),
-      ...layers.map((values, i) =>
+      ...lists.map((values, i) =>
         arrow.makeData({
-          type: lists[i] as InstanceType<Arrow['FixedSizeList']>,
+          type: types[i] as InstanceType<Arrow['FixedSizeList']>,
           length,
           nullCount: 0,
           child: numbers(values),
@@ -140,7 +143,7 @@ function batchesOf(arrow: Arrow, run: Run, store: GradientStoreReader) {
   return {
     schema,
     *all(): Generator<RecordBatch, void, undefined> {
-      for (const table of rowTables(run, store)) yield toBatch(table);
+      for (const table of rowTables(run, store, by)) yield toBatch(table);
     },
   };
 }
@@ -161,15 +164,13 @@ function texts(arrow: Arrow, values: readonly string[]): Data {
 }
 
 /** In the words of `datasets`; every release of it reads `Sequence`. */
-function features(
-  run: Run,
-  { valueDtype: dtype, columns, tokens }: GradientStoreReader,
-): Record<string, unknown> {
+function features(run: Run, store: GradientStoreReader, by: RowsBy): Record<string, unknown> {
+  const { valueDtype: dtype, tokens } = store;
   const value = (name: string) => ({ dtype: name, _type: 'Value' });
   return Object.fromEntries([
     ['example', value('int64')],
     ...(tokens === undefined ? [] : [['position', value('int64')]]),
-    ...columns.map(({ layer, width }) => [
+    ...listsOf(store, by).map(({ layer, width }) => [
       layer,
       { feature: value(dtype), length: width, _type: 'Sequence' },
     ]),

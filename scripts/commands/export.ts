@@ -4,6 +4,7 @@ import type { ArgumentsCamelCase, CommandModule } from 'yargs';
 import { ExportError, OutputExistsError } from '../../lib/errors';
 import { writeNpy } from '../../lib/export/npy';
 import { writeOrderParquet } from '../../lib/export/order-parquet';
+import type { RowsBy } from '../../lib/export/row-table';
 import { writeRowsParquet } from '../../lib/export/rows-parquet';
 import { writeSavedDataset } from '../../lib/export/saved-dataset';
 import { Run } from '../../lib/run/run';
@@ -18,6 +19,7 @@ interface ExportArguments {
   what: 'rows' | 'order';
   format?: Format;
   store?: string;
+  by?: RowsBy;
   json: boolean;
 }
 
@@ -42,10 +44,18 @@ export const exportCommand: CommandModule<object, ExportArguments> = {
         requiresArg: true,
         describe: 'Which epoch, such as epoch_1; default: accumulated, or the last',
       })
+      .option('by', {
+        choices: ['row', 'layer'] as const,
+        describe:
+          'One list of numbers, gradients, or one for each layer; default: row for hf, as Bergson has it, layer for parquet',
+      })
       .option('json', { type: 'boolean', default: false, describe: 'Print the outcome as JSON' })
       .example('$0 export runs/demo rows.parquet', 'A list of numbers for each layer, and the records')
       .example('$0 export runs/demo rows.npy', 'One matrix; rows that are not there are NaN')
-      .example('$0 export runs/demo rows', 'A folder for `datasets.load_from_disk`')
+      .example(
+        '$0 export runs/demo rows',
+        'A folder for `datasets.load_from_disk`, with a column `gradients`',
+      )
       .example('$0 export runs/demo order.parquet --what order', 'Columns step, epoch and example'),
   handler: exportRun,
 };
@@ -56,7 +66,7 @@ async function exportRun(args: ArgumentsCamelCase<ExportArguments>): Promise<voi
   const run = Run.open(args.run);
   if (fs.existsSync(out)) throw new OutputExistsError(out);
   const rows =
-    what === 'order' ? await exportOrder(run, out, format) : await exportRows(run, out, format, args.store);
+    what === 'order' ? await exportOrder(run, out, format) : await exportRows(run, out, format, args);
   const outcome = { path: out, what, format, rows };
   console.log(json ? JSON.stringify(outcome, undefined, 2) : `${out}: ${rows} rows as ${format}`);
 }
@@ -69,7 +79,14 @@ async function exportOrder(run: Run, out: string, format: Format): Promise<numbe
   return writeOrderParquet(out, order);
 }
 
-async function exportRows(run: Run, out: string, format: Format, name: string | undefined): Promise<number> {
+async function exportRows(
+  run: Run,
+  out: string,
+  format: Format,
+  { store: name, by = format === 'parquet' ? 'layer' : 'row' }: Pick<ExportArguments, 'store' | 'by'>,
+): Promise<number> {
+  if (format === 'npy' && by === 'layer')
+    throw new ExportError(run.path, 'npy is one matrix: leave --by out');
   const store = GradientStoreReader.open(run.storeDirectory(name));
   const progress = startProgress('exporting', store.rows);
   const onProgress = (rows: number) => {
@@ -77,8 +94,8 @@ async function exportRows(run: Run, out: string, format: Format, name: string | 
   };
   try {
     if (format === 'npy') writeNpy(out, store, onProgress);
-    else if (format === 'parquet') await writeRowsParquet(out, run, store, onProgress);
-    else await writeSavedDataset(out, run, store, onProgress);
+    else if (format === 'parquet') await writeRowsParquet(out, run, store, by, onProgress);
+    else await writeSavedDataset(out, run, store, by, onProgress);
     return format === 'npy' ? store.rows : store.rowsWritten;
   } finally {
     progress.stop();

@@ -67,28 +67,34 @@ describe.each([
     store.close();
   });
 
-  it('is a list for each layer as Parquet, and as a data set of Hugging Face', async () => {
-    const { run, store, rows } = await exampleRun(dtype, factor);
-    const [file, folder] = [fresh('rows.parquet'), fresh('dataset')];
-    await writeRowsParquet(file, run, store);
-    await writeSavedDataset(folder, run, store);
-    const found = {
-      parquet: await allRows(openParquet(file)),
-      arrow: await allRows(openArrow(path.join(folder, 'data-00000-of-00001.arrow'))),
-    };
-    for (const [format, table] of Object.entries(found)) {
-      expect(table).toHaveLength(19);
-      for (const row of table) {
-        const example = Number(row.example);
-        const layers = store.columns.flatMap(({ layer }) => Array.from(row[layer] as ArrayLike<number>));
-        expect({ format, example, layers }).toEqual({ format, example, layers: [...rows[example]!] });
-        expect(JSON.parse(row.record as string)).toEqual({ text: `über ${example}` });
+  it.each([
+    { by: 'layer', lists: ['hidden', 'head'] },
+    { by: 'row', lists: ['gradients'] },
+  ] as const)(
+    'is a list for each $by as Parquet, and as a data set of Hugging Face',
+    async ({ by, lists }) => {
+      const { run, store, rows } = await exampleRun(dtype, factor);
+      const [file, folder] = [fresh('rows.parquet'), fresh('dataset')];
+      await writeRowsParquet(file, run, store, by);
+      await writeSavedDataset(folder, run, store, by);
+      const found = {
+        parquet: await allRows(openParquet(file)),
+        arrow: await allRows(openArrow(path.join(folder, 'data-00000-of-00001.arrow'))),
+      };
+      for (const [format, table] of Object.entries(found)) {
+        expect(table).toHaveLength(19);
+        for (const row of table) {
+          const example = Number(row.example);
+          const numbers = lists.flatMap((list) => Array.from(row[list] as ArrayLike<number>));
+          expect({ format, example, numbers }).toEqual({ format, example, numbers: [...rows[example]!] });
+          expect(JSON.parse(row.record as string)).toEqual({ text: `über ${example}` });
+        }
       }
-    }
-    const left = fs.readdirSync(directory).filter((name) => /\.(part|tmp)$/.test(name));
-    expect(left).toEqual([]);
-    store.close();
-  });
+      const left = fs.readdirSync(directory).filter((name) => /\.(part|tmp)$/.test(name));
+      expect(left).toEqual([]);
+      store.close();
+    },
+  );
 });
 
 it('writes the order of training as a table', async () => {

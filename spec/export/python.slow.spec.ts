@@ -16,11 +16,14 @@ layers = ["hidden", "head"]
 def flat(rows): return [sum((list(map(float, row[layer])) for layer in layers), []) for row in rows]
 info = json.load(open("scores/info.json"))
 scores = np.memmap("scores/scores.bin", dtype=info["dtype"], mode="r", shape=(info["num_rows"],))
+dataset = datasets.load_from_disk("dataset")
 print(json.dumps({
     "npy": np.load("rows.npy").astype(float).tolist(),
     "parquet": flat(pq.read_table("rows.parquet").to_pylist()),
-    "dataset": flat(datasets.load_from_disk("dataset")),
-    "texts": [json.loads(record)["text"] for record in datasets.load_from_disk("dataset")["record"]],
+    "by_layer": flat(datasets.load_from_disk("layers")),
+    "gradients": [[float(value) for value in row] for row in dataset["gradients"]],
+    "size": dataset.features["gradients"].length,
+    "texts": [json.loads(record)["text"] for record in dataset["record"]],
     "scores": scores["score_1"][scores["written_1"]].astype(float).tolist(),
 }))
 `;
@@ -39,8 +42,9 @@ const python = pythonIfAny('exports', ['numpy', 'pyarrow', 'datasets']);
       const store = GradientStoreReader.open(run.storeDirectory());
       const at = (name: string) => path.join(place, name);
       writeNpy(at('rows.npy'), store);
-      await writeRowsParquet(at('rows.parquet'), run, store);
-      await writeSavedDataset(at('dataset'), run, store);
+      await writeRowsParquet(at('rows.parquet'), run, store, 'layer');
+      await writeSavedDataset(at('layers'), run, store, 'layer');
+      await writeSavedDataset(at('dataset'), run, store, 'row');
       const attributor = await Attributor.open(place);
       await attributor.score([store.row(0), store.row(1)], { path: at('scores') });
       const [, trace] = await attributor.search([store.row(0), store.row(1)], { k: 20 });
@@ -52,7 +56,9 @@ const python = pythonIfAny('exports', ['numpy', 'pyarrow', 'datasets']);
       expect(JSON.parse(printed)).toEqual({
         npy: rows,
         parquet: rows,
-        dataset: rows,
+        by_layer: rows,
+        gradients: rows,
+        size: rows[0]?.length,
         texts: examples.map(({ text }) => text),
         scores: trace!.highest
           .toSorted((a, b) => a.example - b.example)
