@@ -1,8 +1,10 @@
 /** Bergson itself on an index that was built here; skipped where no Python has it. BERGSON_PYTHON names one that does. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { Attributor, buildRun, GradientStoreReader } from '../../callbacks';
+import path from 'node:path';
+import { Attributor, buildRun, GradientStoreReader, type Run } from '../../callbacks';
 import { writeJsonl } from '../datasets/support';
 import { relativeError } from '../support/closeness';
+import { runScript } from '../support/run-bergson';
 import { temporaryDirectory } from '../support/temporary-directory';
 import { configs, ROWS, silent } from './support';
 
@@ -18,7 +20,11 @@ const dataset = writeJsonl(directory, 'whole.jsonl', TEXTS);
 const config = configs(directory);
 
 function python(script: string, directory: string): unknown {
-  const printed = execFileSync(PYTHON, ['-c', script], { cwd: directory, encoding: 'utf8' });
+  const printed = execFileSync(PYTHON, ['-c', script], {
+    cwd: directory,
+    encoding: 'utf8',
+    maxBuffer: 2 ** 26,
+  });
   return JSON.parse(printed.trim().split('\n').at(-1) ?? '');
 }
 
@@ -46,27 +52,57 @@ interface Searched {
   readonly indices: number[][];
 }
 
+/** Has Bergson read a run's rows and search them by each of themselves, and compares. */
+async function expectSameFound(run: Run): Promise<void> {
+  const { rows, layers, scores, indices } = python(SEARCH, run.storeDirectory()) as Searched;
+  const attributor = await Attributor.open(run.path);
+  expect(rows).toHaveLength(attributor.rows);
+  expect(layers).toEqual(run.manifest.layers.map(({ path }) => path));
+  for (let example = 0; example < attributor.rows; example++) {
+    const row = attributor.row(example);
+    expect(rows[example]).toEqual([...row]);
+    const norm = Math.hypot(...row);
+    const query = row.map((value) => value / norm);
+    const [trace] = await attributor.search([query], { k: 3, unitNorm: true });
+    expect(trace?.highest.map((hit) => hit.example)).toEqual(indices[example]);
+    const expected = trace?.highest.map(({ score }) => score) ?? [];
+    // Bergson multiplies and sums in float32.
+    expect(relativeError(scores[example] ?? [], expected)).toBeLessThan(1e-5);
+  }
+  await attributor.close();
+}
+
 whereInstalled(
   'reads the rows of a build by its own loader, and finds the same ones',
   async () => {
     const { run } = await buildRun(config({ dataset, normalizer: 'adafactor' }), silent);
-    const { rows, layers, scores, indices } = python(SEARCH, run.storeDirectory()) as Searched;
-    const attributor = await Attributor.open(run.path);
-    expect(layers).toEqual(run.manifest.layers.map(({ path }) => path));
-    for (const example of TEXTS.keys()) {
-      const row = attributor.row(example);
-      expect(rows[example]).toEqual([...row]);
-      const norm = Math.hypot(...row);
-      const query = row.map((value) => value / norm);
-      const [trace] = await attributor.search([query], { k: 3, unitNorm: true });
-      expect(trace?.highest.map((hit) => hit.example)).toEqual(indices[example]);
-      const expected = trace?.highest.map(({ score }) => score) ?? [];
-      // Bergson multiplies and sums in float32.
-      expect(relativeError(scores[example] ?? [], expected)).toBeLessThan(1e-5);
-    }
-    await attributor.close();
+    await expectSameFound(run);
   },
   300_000,
+);
+
+whereInstalled(
+  "does so of the language demo's passages under the demo's model",
+  async () => {
+    const demo = path.join(directory, 'demo');
+    const trained = runScript('demo-lm.ts', ['--passages', '150', '--epochs', '1', '--path', demo]);
+    if (trained.stderr.startsWith('demo:lm: ')) {
+      process.stderr.write(`skipped the passages of the demo: ${trained.stderr}`);
+      return;
+    }
+    expect(trained.code).toBe(0);
+    const passages = path.join(`${demo}-data`, 'passages.jsonl');
+    const given = {
+      model: path.join(demo, 'model'),
+      dataset: passages,
+      tokenBatchSize: 2048,
+      projectionDim: 8,
+    };
+    const { run, counts } = await buildRun(config({ ...given, normalizer: 'adafactor' }), silent);
+    expect(counts).toMatchObject({ examples: 150, skipped: [] });
+    await expectSameFound(run);
+  },
+  600_000,
 );
 
 const TOKENS = `
