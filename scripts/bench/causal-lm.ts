@@ -1,4 +1,8 @@
-/** The layers of the benchmark's GPT-like language model, each built from ordinary tfjs layers it holds. */
+/**
+ * The layers of the benchmark's GPT-like language model, each built from ordinary tfjs layers it holds, as a program's own would
+ * be. The GPT-2 of `lib/models/` is no substitute: its layers have none of the slow spots that `untouched` and the host fixes
+ * are compared by. `bench:build` measures that one.
+ */
 import * as tf from '@tensorflow/tfjs';
 import type { CrossEntropy } from '../../lib/losses';
 
