@@ -14,6 +14,10 @@ const COMMANDS: Readonly<Record<string, (cli: Argv) => Argv>> = {
     const { trackstarCommand } = require('./commands/trackstar') as typeof import('./commands/trackstar');
     return cli.command(trackstarCommand);
   },
+  generate(cli) {
+    const { generateCommand } = require('./commands/generate') as typeof import('./commands/generate');
+    return cli.command(generateCommand);
+  },
   train(cli) {
     const { trainCommand } = require('./commands/train') as typeof import('./commands/train');
     return cli.command(trainCommand);

@@ -26,6 +26,17 @@ export const queryCommand: CommandModule<object, QueryArguments> = {
         nargs: 1,
         describe: 'A text to query by, of a run of a language model; several times for several',
       })
+      .option('generate', {
+        type: 'boolean',
+        default: false,
+        describe: 'Query by what the model itself goes on with after each --text',
+      })
+      .option('max-tokens', {
+        type: 'number',
+        default: 32,
+        requiresArg: true,
+        describe: 'Tokens that --generate makes, at most',
+      })
       .option('input', {
         type: 'string',
         requiresArg: true,
@@ -109,6 +120,7 @@ export const queryCommand: CommandModule<object, QueryArguments> = {
       .example('$0 query runs/demo', 'Ask at a prompt')
       .example('$0 query runs/demo --example 17', 'What resembles training example 17, and what opposes it')
       .example('$0 query runs/facts --text "Paris is in France."', 'Which texts taught the model this')
+      .example('$0 query runs/facts --generate --text "France is"', 'Which made it go on as it does')
       .example('$0 query runs/demo --input queries.jsonl -k 3', 'What taught the model each of these')
       .example('$0 query runs/demo --example 17 --explain 4', 'Which layers example 4 scores by')
       .example('$0 query runs/demo --example 17 --store all', 'One ranking over all epochs')
@@ -119,10 +131,11 @@ export const queryCommand: CommandModule<object, QueryArguments> = {
 
 /** Wrong usage, in words, or true. */
 function checkQuestion(args: Partial<QueryArguments>): string | true {
-  const { example, text, input, row, k, explain, aggregate, json, csv } = args;
+  const { example, text, generate, input, row, k, explain, aggregate, json, csv } = args;
   const given = [example, text, input].filter((each) => each !== undefined).length;
   if (given > 1) return 'Query by one of --example, --text and --input.';
   if (row !== undefined && input === undefined) return '--row chooses among the queries of --input.';
+  if (generate === true && text === undefined) return '--generate goes on with each --text.';
   if (![k, ...(example ?? []), ...(row ?? []), explain ?? 0].every(Number.isInteger))
     return '-k, --example, --row and --explain take whole numbers.';
   if (explain !== undefined && aggregate !== undefined)

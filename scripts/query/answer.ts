@@ -36,7 +36,10 @@ export async function answer(args: ArgumentsCamelCase<QueryArguments>): Promise<
 }
 
 function questionsOf(session: QuerySession, args: QueryArguments): Question[] | Promise<Question[]> {
-  if (args.text !== undefined) return session.fromInputs(textInputs('--text', args.text));
+  if (args.text !== undefined) {
+    const goOn = args.generate ? { goOnFor: args['max-tokens'] } : {};
+    return session.fromInputs(textInputs('--text', args.text).map((input) => ({ ...input, ...goOn })));
+  }
   if (args.input === undefined) return session.fromExamples(args.example ?? []);
   return session.fromInputs(chooseInputs(args.input, readInputs(args.input), args.row));
 }

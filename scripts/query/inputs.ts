@@ -13,6 +13,8 @@ export interface QueryInput {
   readonly y: unknown;
   /** The text that asks, in place of `x` and `y`. */
   readonly document?: Document;
+  /** How many tokens at most the model is to go on with after the text, of which the question then is. */
+  readonly goOnFor?: number;
   /** All else it says, to show. */
   readonly record: ExampleRecord;
 }

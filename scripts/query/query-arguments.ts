@@ -5,6 +5,8 @@ export interface QueryArguments {
   readonly run: string[];
   readonly example?: number[];
   readonly text?: string[];
+  readonly generate: boolean;
+  readonly 'max-tokens': number;
   readonly input?: string;
   readonly model?: string;
   readonly row?: number[];

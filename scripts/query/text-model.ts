@@ -6,10 +6,11 @@ import { loadBackend } from '../../lib/backend';
 import { readConfig, resolveConfig } from '../../lib/build/build-config';
 import { languageBatch } from '../../lib/build/language-batches';
 import { withoutLoss } from '../../lib/datasets/dataset-pass';
-import { NO_LOSS } from '../../lib/datasets/document';
+import { NO_LOSS, type Piece } from '../../lib/datasets/document';
 import { openTokenizer, type Tokenizer } from '../../lib/datasets/tokenizer';
 import { tokenizerFile } from '../../lib/datasets/tokenizer-file';
 import { loadCausalLM, type CausalLM } from '../../lib/models/causal-lm';
+import { generate } from '../../lib/models/generate';
 import type { Run } from '../../lib/run/run';
 import { runPaths } from '../../lib/run/run-paths';
 import { ModelFolderError, QueryInputError, SavedModelError } from './errors';
@@ -52,7 +53,8 @@ export class TextModel implements InputModel {
   }
 
   /** @throws QueryInputError, ModelMismatchError */
-  async row(attributor: Attributor, { where, document, record }: QueryInput): Promise<InputRow> {
+  async row(attributor: Attributor, input: QueryInput): Promise<InputRow> {
+    const { where, document, record, goOnFor } = input;
     if (document === undefined)
       throw new QueryInputError(
         where,
@@ -61,24 +63,45 @@ export class TextModel implements InputModel {
     const [tokenized] = await this.tokenizer.tokenize([document]);
     const [piece] = tokenized?.pieces ?? [];
     if (tokenized === undefined || piece === undefined) throw new Error('internal: a text gave no tokens');
-    const { inputIds, labels } = piece;
-    if (!labels.subarray(1).some((label) => label !== NO_LOSS))
-      throw new QueryInputError(where, `cannot be asked by: ${withoutLoss(piece, 1)}`);
-    const { loss } = languageBatch(this.lm, [{ id: 0, inputIds, labels, record: {} }], this.lossReduction);
-    const [row] = await attributor.queryRows(this.lm.model, loss);
-    if (row === undefined) throw new Error('internal: a loss gave no row');
     const text = document.text.slice(...(piece.textRange ?? [0]));
-    return {
-      row,
-      record: { ...record, text },
-      truncatedTo: tokenized.truncated ? this.contextLength : null,
-    };
+    const truncatedTo = tokenized.truncated ? this.contextLength : null;
+    if (goOnFor !== undefined) {
+      const continued = await this.goOn(where, piece.inputIds, goOnFor);
+      const { completion, ...tokens } = continued;
+      const row = await this.rowOf(attributor, tokens);
+      return { row, record: { ...record, prompt: text, completion, text: text + completion }, truncatedTo };
+    }
+    if (!piece.labels.subarray(1).some((label) => label !== NO_LOSS))
+      throw new QueryInputError(where, `cannot be asked by: ${withoutLoss(piece, 1)}`);
+    return { row: await this.rowOf(attributor, piece), record: { ...record, text }, truncatedTo };
   }
 
   async rows(attributor: Attributor, inputs: readonly QueryInput[]): Promise<InputRow[]> {
     const rows: InputRow[] = [];
     for (const input of inputs) rows.push(await this.row(attributor, input));
     return rows;
+  }
+
+  private async rowOf(
+    attributor: Attributor,
+    { inputIds, labels }: Pick<Piece, 'inputIds' | 'labels'>,
+  ): Promise<Float32Array> {
+    const { loss } = languageBatch(this.lm, [{ id: 0, inputIds, labels, record: {} }], this.lossReduction);
+    const [row] = await attributor.queryRows(this.lm.model, loss);
+    if (row === undefined) throw new Error('internal: a loss gave no row');
+    return row;
+  }
+
+  /** A prompt with the likeliest tokens after it, whose loss alone counts. @throws QueryInputError if there is no room for any */
+  private async goOn(where: string, prompt: Int32Array, tokens: number) {
+    const room = this.contextLength - prompt.length;
+    if (room < 1)
+      throw new QueryInputError(where, `leaves no room: the context is of ${this.contextLength} tokens`);
+    const ids = await generate(this.lm, prompt, { maxTokens: Math.min(tokens, room) });
+    const [completion = ''] = await this.tokenizer.decode([ids]);
+    const labels = new Int32Array(prompt.length + ids.length).fill(NO_LOSS, 0, prompt.length);
+    labels.set(ids, prompt.length);
+    return { inputIds: Int32Array.of(...prompt, ...ids), labels, completion };
   }
 
   dispose(): void {

@@ -26,12 +26,14 @@ def main() -> None:
     ids = tokenizer("The capital of France is Paris. The capital of Italy is", return_tensors="pt").input_ids
     with torch.no_grad():
         logits = model(ids).logits[0]
+        continued = model.generate(ids, max_new_tokens=6, do_sample=False)[0]
     losses = torch.nn.functional.cross_entropy(logits[:-1], ids[0, 1:], reduction="none")
     expected = {
         "ids": ids[0].tolist(),
         "losses": losses.tolist(),
         "last_logits": logits[-1].tolist(),
-        "next": tokenizer.decode(logits[-1].argmax().item()),
+        "continuation": continued[ids.shape[1] :].tolist(),
+        "text": tokenizer.decode(continued[ids.shape[1] :]),
     }
     print(json.dumps(expected))
 

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { GradientCollector, loadCausalLM } from '../../callbacks';
+import { generate } from '../../lib/models/generate';
 import { relativeError } from '../support/closeness';
 import { writeSmolLM2 } from '../support/smollm2';
 import { temporaryDirectory } from '../support/temporary-directory';
@@ -13,7 +14,7 @@ const THIRTY_LAYERS = 1e-4;
 const directory = temporaryDirectory();
 const python = process.env.BERGSON_PYTHON ?? 'python3';
 
-it('gives the logits and losses that transformers computes, and finite gradients', async () => {
+it('gives the logits, losses and continuation that transformers computes, and finite gradients', async () => {
   if (!writeSmolLM2(directory)) return;
   const asked = spawnSync(python, [path.join(__dirname, 'smollm2.py')], {
     encoding: 'utf8',
@@ -26,11 +27,12 @@ it('gives the logits and losses that transformers computes, and finite gradients
     );
     return;
   }
-  const { ids, losses, last_logits, next } = JSON.parse(asked.stdout) as {
+  const { ids, losses, last_logits, continuation, text } = JSON.parse(asked.stdout) as {
     ids: number[];
     losses: number[];
     last_logits: number[];
-    next: string;
+    continuation: number[];
+    text: string;
   };
   const lm = await loadCausalLM(directory);
   expect(lm).toMatchObject({ vocabularySize: 49_152 });
@@ -42,7 +44,8 @@ it('gives the logits and losses that transformers computes, and finite gradients
     expect(relativeError(logits, last_logits)).toBeLessThan(THIRTY_LAYERS);
     expect(relativeError(lm.tokenLosses(input, input).dataSync(), losses)).toBeLessThan(THIRTY_LAYERS);
   });
-  expect(next).toBe(' Rome');
+  expect([...(await generate(lm, ids, { maxTokens: continuation.length }))]).toEqual(continuation);
+  expect(text).toMatch(/^ Rome/);
 
   const collector = new GradientCollector(lm.model, { layers: lm.linearMaps, lossReduction: 'sum' });
   const { loss, gradients } = collector.run(() =>
