@@ -5,6 +5,11 @@ process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
 const ES_MODULE_PACKAGES = 'hyparquet|hyparquet-compressors|hyparquet-writer|hysnappy|fzstd';
 const ES_MODULES = `/node_modules/(${ES_MODULE_PACKAGES})/.+\\.js$`;
 
+// Jest runs specs, and all that they load, in a context where each look at a global takes a microsecond: half the time of
+// many specs. These become parameters of every module; none is here that a module declares anew, as Arrow does Map. (Jest
+// takes none that is false, such as NaN.)
+const GLOBALS = ['Math', 'Number', 'Object', 'Array', 'Symbol', 'Float32Array', 'Int32Array', 'Uint8Array'];
+
 module.exports = {
   rootDir: __dirname,
   roots: ['<rootDir>/spec'],
@@ -21,5 +26,6 @@ module.exports = {
     [ES_MODULES]: ['@swc/jest', { jsc: { target: 'es2022' }, module: { type: 'commonjs' } }],
   },
   transformIgnorePatterns: [`/node_modules/(?!(${ES_MODULE_PACKAGES})/)`],
+  sandboxInjectedGlobals: GLOBALS,
   testTimeout: 60_000,
 };

@@ -1,7 +1,8 @@
 /** Loads the native addon, which needs no TensorFlow until its operations are registered. The only file that does. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { packageRoot } from './package-root';
 
 export interface Addon {
   /** Those this processor has, the fastest first; that one is used unless another is chosen. */
@@ -44,9 +45,7 @@ export interface Addon {
 export function addonFile(): string {
   const { BERGSON_ADDON: other } = process.env;
   if (other !== undefined && other !== '') return other;
-  let root = __dirname;
-  while (!existsSync(join(root, 'package.json'))) root = dirname(root);
-  return join(root, 'build', 'bergson.node');
+  return join(packageRoot(), 'build', 'bergson.node');
 }
 
 let loaded: Addon | string | undefined;

@@ -3,7 +3,8 @@
  * operation, which takes the patches from the image.
  */
 import * as tf from '@tensorflow/tfjs';
-import { nativeBackend, type NativeBackend } from './native';
+import { nativeBackend } from './native';
+import type { TensorFlowBackend } from './tensorflow-backend';
 import { multiplierOf } from './project-factors';
 import { windowOf, type ConvolutionWindow } from './project-patches';
 
@@ -48,7 +49,10 @@ export function depthwiseGradientsPlainly({ image, outputGradients, window }: De
 }
 
 /** {@link depthwiseGradients} by the addon's operation. */
-export function depthwiseGradientsNatively(factors: DepthwiseFactors, backend: NativeBackend): tf.Tensor3D {
+export function depthwiseGradientsNatively(
+  factors: DepthwiseFactors,
+  backend: TensorFlowBackend,
+): tf.Tensor3D {
   const { image, outputGradients, window } = factors;
   const attributes = [windowOf(image, window, backend), multiplierOf({ multiplier: 1 }, backend)];
   const inputs = [image, outputGradients];

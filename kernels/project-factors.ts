@@ -3,7 +3,8 @@
  * between that and the addon's one operation.
  */
 import * as tf from '@tensorflow/tfjs';
-import { nativeBackend, type NativeBackend, type OpAttribute } from './native';
+import { nativeBackend } from './native';
+import type { OpAttribute, TensorFlowBackend } from './tensorflow-backend';
 import { asPositions, contractPositions, multiply } from './project';
 
 /** What a linear map's inputs and output gradients are projected with. */
@@ -61,7 +62,7 @@ function sumPositions(factors: ProjectedFactors): tf.Tensor3D {
 }
 
 /** {@link projectPositions} by the addon's operation. */
-export function projectPositionsNatively(factors: ProjectedFactors, backend: NativeBackend): tf.Tensor3D {
+export function projectPositionsNatively(factors: ProjectedFactors, backend: TensorFlowBackend): tf.Tensor3D {
   const { activations, outputGradients } = factors;
   const inputs = nativeInputs(activations, factors, outputGradients);
   return backend.executeSingleOutput(
@@ -73,7 +74,7 @@ export function projectPositionsNatively(factors: ProjectedFactors, backend: Nat
 
 export function multiplierOf(
   { multiplier }: Pick<Sides, 'multiplier'>,
-  { binding }: NativeBackend,
+  { binding }: TensorFlowBackend,
 ): OpAttribute {
   return { name: 'multiplier', type: binding.TF_ATTR_FLOAT, value: multiplier };
 }

@@ -4,7 +4,8 @@
  * second moments as the optimizer holds them.
  */
 import * as tf from '@tensorflow/tfjs';
-import { nativeBackend, type NativeBackend } from './native';
+import { nativeBackend } from './native';
+import type { TensorFlowBackend } from './tensorflow-backend';
 import { asPositions, contractPositions, multiply } from './project';
 import { multiplierOf, nativeInputs, type ProjectedFactors } from './project-factors';
 import { gatherPatches, windowOf, type ProjectedPatches } from './project-patches';
@@ -82,7 +83,7 @@ export function projectNormalizedPlainly(factors: ProjectedFactors, scale: tf.Te
 export function projectNormalizedNatively(
   factors: ProjectedFactors,
   moments: KernelMoments,
-  backend: NativeBackend,
+  backend: TensorFlowBackend,
 ): tf.Tensor3D {
   const inputs = [
     ...nativeInputs(factors.activations, factors, factors.outputGradients),
@@ -99,7 +100,7 @@ export function projectNormalizedNatively(
 export function projectNormalizedPatchesNatively(
   patches: ProjectedPatches,
   moments: KernelMoments,
-  backend: NativeBackend,
+  backend: TensorFlowBackend,
 ): tf.Tensor3D {
   const inputs = [...nativeInputs(patches.image, patches, patches.outputGradients), ...momentInputs(moments)];
   return backend.executeSingleOutput(

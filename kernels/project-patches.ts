@@ -3,7 +3,8 @@
  * the choice between that and the addon's one operation, which reads patches from the image as it goes.
  */
 import * as tf from '@tensorflow/tfjs';
-import { nativeBackend, type NativeBackend, type OpAttribute } from './native';
+import { nativeBackend } from './native';
+import type { OpAttribute, TensorFlowBackend } from './tensorflow-backend';
 import { asPositions } from './project';
 import {
   multiplierOf,
@@ -57,7 +58,7 @@ export function projectPatchesPlainly(
 }
 
 /** {@link projectPatches} by the addon's operation. */
-export function projectPatchesNatively(patches: ProjectedPatches, backend: NativeBackend): tf.Tensor3D {
+export function projectPatchesNatively(patches: ProjectedPatches, backend: TensorFlowBackend): tf.Tensor3D {
   const attributes = [windowOf(patches.image, patches.window, backend), multiplierOf(patches, backend)];
   const inputs = nativeInputs(patches.image, patches, patches.outputGradients);
   return backend.executeSingleOutput('BergsonProjectPatches', attributes, inputs) as tf.Tensor3D;
@@ -67,7 +68,7 @@ export function projectPatchesNatively(patches: ProjectedPatches, backend: Nativ
 export function windowOf(
   image: tf.Tensor4D,
   window: ConvolutionWindow,
-  { binding }: NativeBackend,
+  { binding }: TensorFlowBackend,
 ): OpAttribute {
   const { kernelSize, strides, dilations } = window;
   const { top, left } = padding(image, window);

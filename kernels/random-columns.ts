@@ -3,7 +3,8 @@
  * already, on a GPU.
  */
 import * as tf from '@tensorflow/tfjs';
-import { nativeBackend, type NativeBackend } from './native';
+import { nativeBackend } from './native';
+import type { TensorFlowBackend } from './tensorflow-backend';
 import { drawColumns, type RandomMatrixKey } from './random-matrix';
 
 /** The columns named by `ids` (int32 [n]) of the matrix of `key`, float32 [n, rows]; the same wherever, normals to rounding. */
@@ -19,7 +20,7 @@ export function randomColumnsNatively(
   { type, seed, stream, side }: RandomMatrixKey,
   rows: number,
   ids: tf.Tensor1D,
-  backend: NativeBackend,
+  backend: TensorFlowBackend,
 ): tf.Tensor2D {
   const value = [rows, type === 'normal' ? 1 : 0, seed, ...stream, side];
   const matrix = { name: 'matrix', type: backend.binding.TF_ATTR_INT, value };

@@ -3,7 +3,8 @@
  * one operation, which goes over its inputs once.
  */
 import * as tf from '@tensorflow/tfjs';
-import { nativeBackend, type NativeBackend } from './native';
+import { nativeBackend } from './native';
+import type { TensorFlowBackend } from './tensorflow-backend';
 import { asPositions } from './project';
 
 export interface ScaledChannels {
@@ -36,7 +37,7 @@ export function sumProductsPlainly({ outputGradients, values, center }: ScaledCh
 /** {@link sumProducts} by the addon's operation. */
 export function sumProductsNatively(
   { outputGradients, values, center }: ScaledChannels,
-  backend: NativeBackend,
+  backend: TensorFlowBackend,
 ): tf.Tensor3D {
   const inputs = [outputGradients, values, center ?? tf.zeros([0, 0])];
   return backend.executeSingleOutput('BergsonSumProducts', [], inputs) as tf.Tensor3D;

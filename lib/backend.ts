@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { getThreadsCount } from '@tensorflow/tfjs-backend-wasm';
 import { availableParallelism } from 'node:os';
 import * as nodeUtil from 'node:util';
+import { tensorFlowBackend } from '../kernels/tensorflow-backend';
 import { registerWasmKernels } from '../kernels/wasm/register';
 import { BackendUnavailableError } from './errors';
 
@@ -74,7 +75,7 @@ export async function loadBackend(choice?: string): Promise<string> {
 /** The backend in use, why each better one is not, and what it runs on. Call after {@link loadBackend}. */
 export function describeBackend(): BackendDescription {
   const backend = tf.getBackend();
-  const native = backend === 'tensorflow' ? (tf.backend() as unknown as TensorFlowBackend) : undefined;
+  const native = tensorFlowBackend();
   const rank = BACKENDS.findIndex((name) => name === backend);
   const better = rank < 0 ? [] : BACKENDS.slice(0, rank);
   const threads = { tensorflow: intraOpThreads, wasm: getThreadsCount, cpu: () => 1 };
@@ -94,13 +95,6 @@ export function describeBackend(): BackendDescription {
       tensorflow: native?.binding.TF_Version ?? null,
     },
   };
-}
-
-/** The parts of tfjs-node's backend that {@link describeBackend} reads. */
-interface TensorFlowBackend {
-  readonly isGPUPackage: boolean;
-  readonly isUsingGpuDevice: boolean;
-  readonly binding: { readonly TF_Version: string };
 }
 
 async function select(name: string): Promise<void> {

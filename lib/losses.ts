@@ -1,6 +1,6 @@
 /** Losses of examples and tokens, in forms that are fast on every backend and right to second order. */
 import * as tf from '@tensorflow/tfjs';
-import { tensorFlowBackend, typeAttribute } from './tensorflow-op';
+import { tensorFlowBackend, typeAttribute } from '../kernels/tensorflow-backend';
 
 /** Cross-entropy of classes given as integers: labels [...] and logits [..., classes] to losses [...]. */
 export type CrossEntropy = (labels: tf.Tensor, logits: tf.Tensor) => tf.Tensor;

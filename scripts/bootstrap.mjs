@@ -1,6 +1,6 @@
 /**
  * `node scripts/bootstrap.mjs <target> [arguments]` brings a fresh clone to where <target> can run, then runs it.
- * Targets: `install`, `build`, `test` (Jest), or the name of a script in scripts/ (`demo`, `bergson`, …).
+ * Targets: `install`, `build`, `test` (Jest), `test-fast` (Jest, without the slow specs), or the name of a script in scripts/ (`demo`, `bergson`, …).
  * Each step is skipped when its result is already there. Plain JavaScript without dependencies, because it runs
  * before there are any.
  */
@@ -23,9 +23,15 @@ if (target !== 'install') await build();
 if (target !== 'install' && target !== 'build') {
   // `bergson setup` and `bergson doctor` are there to be asked for; nothing is set up before them.
   if (target !== 'bergson' && !isSetUp()) await run(['dist/scripts/bergson.js', 'setup']);
-  await run(
-    target === 'test' ? ['node_modules/jest/bin/jest.js', ...args] : [`dist/scripts/${target}.js`, ...args],
-  );
+  await run(commandOf(target));
+}
+
+function commandOf(target) {
+  const jest = ['node_modules/jest/bin/jest.js', ...args];
+  if (target === 'test') return jest;
+  // Last, because Jest takes all words behind it for patterns, also the specs that are asked for.
+  if (target === 'test-fast') return [...jest, '--testPathIgnorePatterns', '\\.slow\\.spec\\.ts$'];
+  return [`dist/scripts/${target}.js`, ...args];
 }
 
 /**

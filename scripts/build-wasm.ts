@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileScanKernel } from './wasm/compile';
-import { packageRoot } from './setup/packages';
+import { packageRoot } from '../kernels/package-root';
 
 async function main(): Promise<void> {
   const file = join(packageRoot(), 'kernels', 'scan', 'scan-wasm.ts');

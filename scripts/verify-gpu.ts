@@ -6,7 +6,8 @@
 import Table from 'cli-table3';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { nativeAddon, nativeBackend, type NativeBackend } from '../kernels/native';
+import { nativeAddon, nativeBackend } from '../kernels/native';
+import type { TensorFlowBackend } from '../kernels/tensorflow-backend';
 import { describeBackend, loadBackend } from '../lib/backend';
 import { allCases, errorOf, RANDOM_CASES } from './verify-gpu/cases';
 import { ordered } from './verify-gpu/order';
@@ -51,14 +52,14 @@ async function main(): Promise<void> {
 }
 
 /** The backend whose native operations run on a GPU, or why there is none. */
-function usableBackend(driver: string | null): NativeBackend | string {
+function usableBackend(driver: string | null): TensorFlowBackend | string {
   const addon = nativeAddon();
   if (typeof addon === 'string') return addon;
   const problem = driver === null ? '' : addon.useCuda(driver);
   return problem === '' ? (nativeBackend() ?? 'there are no native operations') : problem;
 }
 
-function verify(backend: NativeBackend): boolean {
+function verify(backend: TensorFlowBackend): boolean {
   const operations = new Map<string, number[]>();
   for (const one of allCases(3 * RANDOM_CASES)) {
     const error = errorOf(one, backend);
@@ -74,7 +75,7 @@ function verify(backend: NativeBackend): boolean {
   return [...operations.values()].flat().every((error) => error <= ROUNDING);
 }
 
-function time(backend: NativeBackend): void {
+function time(backend: TensorFlowBackend): void {
   const measured = bandwidth();
   console.log(`a copy of a large tensor moves ${(measured / 1e9).toFixed(0)} GB/s`);
   const head = ['operation', 'sizes', 'ms', 'plain, ms', 'GB/s', 'of a copy'];

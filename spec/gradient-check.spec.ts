@@ -8,7 +8,7 @@ const BATCH_SIZE = 5;
 function data() {
   const classes = tf.range(0, BATCH_SIZE, 1, 'int32').mod(tf.scalar(3, 'int32')).toInt() as tf.Tensor1D;
   return {
-    xs: tf.randomNormal([BATCH_SIZE, 6, 3], 0, 1, 'float32', 1),
+    xs: tf.randomNormal([BATCH_SIZE, 4, 3], 0, 1, 'float32', 1),
     ys: tf.oneHot(classes, 3).toFloat(),
   };
 }
@@ -17,7 +17,7 @@ function everyKind(): tf.LayersModel {
   const { bidirectional, batchNormalization, conv1d, dense, lstm, gru, prelu } = tf.layers;
   const model = tf.sequential({
     layers: [
-      conv1d({ filters: 4, kernelSize: 2, activation: 'tanh', inputShape: [6, 3], name: 'convolution' }),
+      conv1d({ filters: 4, kernelSize: 2, activation: 'tanh', inputShape: [4, 3], name: 'convolution' }),
       batchNormalization({ name: 'normalization' }),
       bidirectional({ layer: gru({ units: 3, returnSequences: true }), mergeMode: 'concat', name: 'both' }),
       lstm({ units: 4, name: 'lstm' }),

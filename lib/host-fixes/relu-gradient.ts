@@ -6,7 +6,7 @@
  * own and keep tfjs's gradient.
  */
 import * as tf from '@tensorflow/tfjs';
-import { tensorFlowBackend, typeAttribute } from '../tensorflow-op';
+import { tensorFlowBackend, typeAttribute } from '../../kernels/tensorflow-backend';
 
 /** Replaces `original`. Differs from it only where x is NaN: the gradient there is 0, not NaN. */
 export function reluGradient(original: tf.GradConfig): tf.GradConfig {

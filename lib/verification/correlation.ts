@@ -1,4 +1,5 @@
 /** How alike two series of numbers are. */
+import { innerProduct } from '../inner-product';
 
 /** Pearson's correlation; NaN where either series is constant. */
 export function pearson(left: ArrayLike<number>, right: ArrayLike<number>): number {
@@ -28,8 +29,4 @@ function centered(values: ArrayLike<number>): Float64Array {
   const numbers = Float64Array.from(values);
   const mean = numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
   return numbers.map((value) => value - mean);
-}
-
-function innerProduct(left: Float64Array, right: Float64Array): number {
-  return left.reduce((sum, value, i) => sum + value * (right[i] ?? NaN), 0);
 }

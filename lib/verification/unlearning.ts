@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { AttributedPart } from '../capture/attributed-layers';
 import { GradientCollector, type GradientCollectorOptions } from '../gradient-collector';
 import { scaleMatrix, type Normalizer } from '../normalizers/normalizer';
+import { innerProduct } from '../inner-product';
 
 /** What a step changes: one tensor for each attributed weight, in its shape. */
 export type Direction = ReadonlyMap<tf.Variable, tf.Tensor>;
@@ -81,13 +82,11 @@ export function withStep<T>(direction: Direction, length: number, body: () => T)
 }
 
 /** <left, right> over all weights, summed in double precision. */
-export function innerProduct(left: Direction, right: Direction): number {
+export function directionProduct(left: Direction, right: Direction): number {
   let sum = 0;
   for (const [weight, change] of left) {
     const other = right.get(weight);
-    if (other === undefined) continue;
-    const [a, b] = [change.dataSync(), other.dataSync()];
-    for (let i = 0; i < a.length; i++) sum += (a[i] ?? NaN) * (b[i] ?? NaN);
+    if (other !== undefined) sum += innerProduct(change.dataSync(), other.dataSync());
   }
   return sum;
 }

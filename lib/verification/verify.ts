@@ -4,7 +4,7 @@ import { batchLoss, exampleOf, type Batch } from '../compiled-model';
 import { InvalidOptionError, NonFiniteValueError } from '../errors';
 import type { GradientCollectorOptions } from '../gradient-collector';
 import { pearson, spearman } from './correlation';
-import { innerProduct, Unlearning, withStep, type Direction } from './unlearning';
+import { directionProduct, Unlearning, withStep, type Direction } from './unlearning';
 
 export interface VerifyOptions {
   /** Training examples to unlearn one at a time: their inputs and targets [N, ...], as training saw them. */
@@ -81,7 +81,7 @@ export function verifyPredictions(
       // An example whose gradient is zero moves nothing, however long the step.
       const learningRate = size === 0 ? 0 : length / size;
       const after = withStep(direction, learningRate, value);
-      const predicted = innerProduct(gradient, direction);
+      const predicted = directionProduct(gradient, direction);
       tf.dispose([...direction.values(), ...[alone.xs, alone.ys].flat()]);
       if (!Number.isFinite(after))
         throw new NonFiniteValueError(`the loss after unlearning ${example}`, after);
@@ -117,7 +117,7 @@ function gradientBy(weights: tf.Variable[], loss: () => tf.Scalar): Direction {
 }
 
 function norm(direction: Direction): number {
-  return Math.sqrt(innerProduct(direction, direction));
+  return Math.sqrt(directionProduct(direction, direction));
 }
 
 function checkExamples({ xs, ys }: Batch, ids: readonly number[], relativeStep: number): void {

@@ -11,6 +11,7 @@ import { areaUnderCurve } from '../demo/detection';
 import type { Tensors } from '../demo/digits';
 import { meanDirection } from '../demo/influence';
 import { passOver, type TrainedDigits } from './trained-digits';
+import { innerProduct } from '../../lib/inner-product';
 
 const PROJECTION_DIM = 16;
 
@@ -52,18 +53,21 @@ async function rank(
   const add = (kind: string, score: (row: Float32Array, i: number) => number) => {
     areas.set(`${name}, ${kind}`, areaUnderCurve(rows.map(score), flipped));
   };
-  const selfInfluence = (row: Float32Array, i: number) => inner(row, inverse[i] ?? row);
-  add('self-influence', (row) => inner(row, row));
+  const selfInfluence = (row: Float32Array, i: number) => innerProduct(row, inverse[i] ?? row);
+  add('self-influence', (row) => innerProduct(row, row));
   add('self-influence, preconditioned', selfInfluence);
-  add('opposing influence', (row) => -inner(row, queries));
-  add('opposing influence, preconditioned', (row) => -inner(row, preconditionedQuery));
-  add('RelatIF', (row, i) => -inner(row, preconditionedQuery) / (Math.sqrt(selfInfluence(row, i)) || 1));
-  add('cosine', (row) => -inner(row, queries) / (Math.sqrt(inner(row, row)) || 1));
+  add('opposing influence', (row) => -innerProduct(row, queries));
+  add('opposing influence, preconditioned', (row) => -innerProduct(row, preconditionedQuery));
+  add(
+    'RelatIF',
+    (row, i) => -innerProduct(row, preconditionedQuery) / (Math.sqrt(selfInfluence(row, i)) || 1),
+  );
+  add('cosine', (row) => -innerProduct(row, queries) / (Math.sqrt(innerProduct(row, row)) || 1));
   // What a row scores for itself once both have unit norm, which is one for all of them but for rounding.
   add('cosine of an example with itself', (row) => {
-    const norm = Math.sqrt(inner(row, row)) || 1;
+    const norm = Math.sqrt(innerProduct(row, row)) || 1;
     const unit = row.map((value) => value / norm);
-    return inner(unit, unit);
+    return innerProduct(unit, unit);
   });
   preconditioner.dispose();
   collector.dispose();
@@ -93,10 +97,4 @@ function preconditionerOf({ columns }: GradientCollector, rows: readonly Float32
   const preconditioner = Preconditioner.of(decompose(sum.mean()));
   sum.dispose();
   return preconditioner;
-}
-
-function inner(left: Float32Array, right: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < left.length; i++) sum += (left[i] ?? NaN) * (right[i] ?? NaN);
-  return sum;
 }

@@ -14,7 +14,7 @@ import { buildIndex, type BuiltIndex } from '../../lib/search/open-index';
 import { TopK } from '../../lib/search/top-k';
 import { GradientStoreReader } from '../../lib/store/reader';
 import { sealStore } from '../../lib/store/seal';
-import { packageRoot } from '../setup/packages';
+import { packageRoot } from '../../kernels/package-root';
 import { Contender, type Answer } from './search/contender';
 import { spread } from './statistics';
 

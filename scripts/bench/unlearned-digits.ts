@@ -5,6 +5,7 @@ import { GradientCollector } from '../../lib/gradient-collector';
 import { spearman } from '../../lib/verification/correlation';
 import { verifyPredictions } from '../../lib/verification/verify';
 import type { TrainedDigits } from './trained-digits';
+import { innerProduct } from '../../lib/inner-product';
 
 const PROJECTION_DIMS = [4, 8, 16, 32] as const;
 
@@ -60,6 +61,6 @@ async function projectedScores(
   const all = await rowsOf(examples, count);
   collector.dispose();
   return Array.from({ length: count }, (_, i) =>
-    row.reduce((sum, value, column) => sum + value * (all[i * row.length + column] ?? NaN), 0),
+    innerProduct(row, all.subarray(i * row.length, (i + 1) * row.length)),
   );
 }

@@ -1,6 +1,7 @@
 /** The options of `bergson build`. */
 import type { Argv } from 'yargs';
 import { readConfig } from '../../lib/build/build-config';
+import { withColumns, withLengths } from './reading-options';
 
 export interface BuildArguments {
   run?: string;
@@ -15,26 +16,19 @@ export function withBuildOptions(yargs: Argv): Argv<BuildArguments> {
   const text = (describe: string) => ({ type: 'string', requiresArg: true, describe }) as const;
   const count = (describe: string) => ({ type: 'number', requiresArg: true, describe }) as const;
   const choice = (choices: readonly string[], describe: string) => ({ ...text(describe), choices }) as const;
-  return yargs
-    .positional('run', { type: 'string', describe: 'Directory of the run; one that was interrupted goes on' })
-    .option('model', text('Folder of a language model in Hugging Face’s format'))
-    .option('dataset', text('JSONL, CSV, Parquet or text files, or a folder written by `save_to_disk`'))
-    .option('tokenizer', text('Folder of tokenizer.json; default: the model’s'))
-    .option('split', text('Part of the data set, such as train[:10%] or 0:200'))
-    .option('text-column', text('Column of texts; guessed where it is clear'))
-    .option('prompt-column', text('Column of prompts, which have no loss'))
-    .option('completion-column', text('Column of completions, which have'))
-    .option('conversation-column', text('Column of conversations, by the tokenizer’s chat template'))
+  const read = withColumns(
+    yargs
+      .positional('run', {
+        type: 'string',
+        describe: 'Directory of the run; one that was interrupted goes on',
+      })
+      .option('model', text('Folder of a language model in Hugging Face’s format'))
+      .option('dataset', text('JSONL, CSV, Parquet or text files, or a folder written by `save_to_disk`'))
+      .option('tokenizer', text('Folder of tokenizer.json; default: the model’s')),
+  )
     .option('reward-column', text('Column of rewards: losses are multiplied by advantages (Dr. GRPO)'))
-    .option('group-column', text('Column that tells groups of rewards apart; default: the prompt'))
-    .option(
-      'long-documents',
-      choice(
-        ['truncate', 'chunk'],
-        'Cut off what the model cannot take, or make several examples; default: truncate',
-      ),
-    )
-    .option('context-length', count('Tokens of an example at most; default: what the model takes'))
+    .option('group-column', text('Column that tells groups of rewards apart; default: the prompt'));
+  return withLengths(read)
     .option('token-batch-size', count('Tokens of a batch at most, padding included; default: 2048'))
     .option('attribute', choice(['examples', 'tokens'], 'What has a row; default: examples'))
     .option('loss-reduction', choice(['sum', 'mean'], 'An example’s loss over its tokens; default: sum'))

@@ -6,6 +6,7 @@ import { openTokenizer, type Tokenizer } from '../../lib/datasets/tokenizer';
 import { loadCausalLM } from '../../lib/models/causal-lm';
 import { batchRows } from '../../lib/run/batch-rows';
 import { runPaths } from '../../lib/run/run-paths';
+import { innerProduct } from '../../lib/inner-product';
 
 /** A word as it stands in a text, space and all, and what it adds to a score. */
 export interface ScoredWord {
@@ -73,7 +74,7 @@ export class LanguageQuestions {
     const rows = await batchRows(this.byToken, batch, places);
     const width = row.length;
     const scores = Array.from({ length: positions }, (_, position) =>
-      innerProduct(row, rows, position * width),
+      innerProduct(row, rows.subarray(position * width, (position + 1) * width)),
     );
     return toWords(await this.textsOf(example.inputIds), [0, ...scores]);
   }
@@ -122,8 +123,4 @@ function toWords(texts: readonly string[], scores: readonly number[]): ScoredWor
     }
   });
   return words;
-}
-
-function innerProduct(row: Float32Array, rows: Float32Array, start: number): number {
-  return row.reduce((sum, value, i) => sum + value * (rows[start + i] ?? 0), 0);
 }

@@ -1,6 +1,7 @@
 /** One number for each training example, from a run's stores, of which a block at a time is in memory. */
 import type { Run } from '../../lib/run/run';
 import { GradientStoreReader } from '../../lib/store/reader';
+import { innerProduct } from '../../lib/inner-product';
 
 /** The influence of each example on itself: the squared norm of its row, summed over `stores` of the run. */
 export function selfInfluence(run: Run, stores: readonly string[]): Float64Array {
@@ -52,10 +53,4 @@ function sumOverRows(
     }
   }
   return sums;
-}
-
-function innerProduct(left: ArrayLike<number>, right: ArrayLike<number>): number {
-  let sum = 0;
-  for (let i = 0; i < left.length; i++) sum += (left[i] ?? 0) * (right[i] ?? 0);
-  return sum;
 }

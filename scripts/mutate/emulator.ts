@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { packageRoot } from '../setup/packages';
+import { packageRoot } from '../../kernels/package-root';
 
 const EMULATOR = join(packageRoot(), 'spec', 'support', 'cuda-emulator');
 const KERNELS = join(packageRoot(), 'kernels', 'cuda');

@@ -1,7 +1,7 @@
 /** The CUDA kernels, each broken in one place. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../setup/packages';
+import { packageRoot } from '../../kernels/package-root';
 
 export const SOURCES = join(packageRoot(), 'kernels', 'cuda');
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { cached } from '../setup/cache';
 import { lastWords, runCommand } from '../setup/child-process';
 import { SetupError } from '../setup/errors';
-import { packageRoot } from '../setup/packages';
+import { packageRoot } from '../../kernels/package-root';
 import { findPython } from '../setup/toolchain';
 import { downloadWheel, type PinnedWheel, runStep } from '../setup/wheel';
 

@@ -13,7 +13,7 @@ import {
 import { dirname, join } from 'node:path';
 import { SetupError } from './errors';
 import { compileAddon } from './addon';
-import { packageRoot } from './packages';
+import { packageRoot } from '../../kernels/package-root';
 
 /** Path of the addon in a tfjs-node package. */
 export function bindingFile(packageDirectory: string): string {

@@ -1,7 +1,7 @@
 /** What set-up came to, and the stamp that lets scripts/bootstrap.mjs skip it next time. */
 import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from './packages';
+import { packageRoot } from '../../kernels/package-root';
 
 export interface Outcome {
   readonly part: 'tensorflow' | 'hnswlib' | 'projection';

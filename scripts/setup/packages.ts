@@ -1,16 +1,10 @@
 /** Where the native packages that set-up works on are installed. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { packageRoot } from '../../kernels/package-root';
 
 export const BINDING_PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
 export const HNSWLIB_PACKAGE = 'hnswlib-node';
-
-/** Root of the tfjs-bergson package, whether this runs from its sources or from dist/. */
-export function packageRoot(): string {
-  let directory = __dirname;
-  while (!existsSync(join(directory, 'package.json'))) directory = dirname(directory);
-  return directory;
-}
 
 /** Directory of an installed package, or undefined. */
 export function packageDirectory(name: string): string | undefined {

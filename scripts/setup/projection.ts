@@ -6,7 +6,7 @@ import { addonFile } from '../../kernels/addon';
 import { compileAddon } from './addon';
 import { SetupError } from './errors';
 import type { Outcome } from './outcome';
-import { packageRoot } from './packages';
+import { packageRoot } from '../../kernels/package-root';
 import { type Report, step } from './progress';
 import { findCompiler, findNodeHeaders } from './toolchain';
 

@@ -1,6 +1,7 @@
 /** The options of `bergson train`. */
 import type { Argv } from 'yargs';
 import { InvalidOptionError } from '../../lib/errors';
+import { withColumns, withLengths } from '../build/reading-options';
 import type { TrainOptions } from './train-options';
 
 export interface TrainArguments {
@@ -33,7 +34,7 @@ export function withTrainOptions(yargs: Argv) {
   const text = (describe: string) => ({ type: 'string', requiresArg: true, describe }) as const;
   const number = (value: number, describe: string) =>
     ({ type: 'number', requiresArg: true, default: value, describe }) as const;
-  return yargs
+  const chosen = yargs
     .positional('run', {
       type: 'string',
       demandOption: true,
@@ -45,21 +46,8 @@ export function withTrainOptions(yargs: Argv) {
       ...text('JSONL, CSV, Parquet or text files, or a folder written by `save_to_disk`'),
       demandOption: true,
     })
-    .option('tokenizer', text('tokenizer.json, or its folder; default: beside the model or the config'))
-    .option('split', text('Part of the data set, such as train[:10%] or 0:200'))
-    .option('text-column', text('Column of texts; guessed where it is clear'))
-    .option('prompt-column', text('Column of prompts, which have no loss'))
-    .option('completion-column', text('Column of completions, which have'))
-    .option('conversation-column', text('Column of conversations, by the tokenizer’s chat template'))
-    .option('long-documents', {
-      ...text('Cut off what the model cannot take, or make several examples; default: truncate'),
-      choices: ['truncate', 'chunk'] as const,
-    })
-    .option('context-length', {
-      type: 'number',
-      requiresArg: true,
-      describe: 'Tokens of an example at most; default: what the model takes',
-    })
+    .option('tokenizer', text('tokenizer.json, or its folder; default: beside the model or the config'));
+  return withLengths(withColumns(chosen))
     .option('epochs', number(3, 'Times that every example is trained on'))
     .option('batch-size', number(16, 'Examples of a step'))
     .option('learning-rate', number(1e-3, 'The highest; it falls along a cosine to a tenth'))

@@ -1,7 +1,7 @@
 /** Every native operation over many shapes, each beside the plain operations that define it. */
 import * as tf from '@tensorflow/tfjs';
 import { depthwiseGradientsNatively } from '../../kernels/depthwise-gradients';
-import type { NativeBackend } from '../../kernels/native';
+import type { TensorFlowBackend } from '../../kernels/tensorflow-backend';
 import {
   projectPositionsNatively,
   projectPositionsPlainly,
@@ -28,7 +28,7 @@ export interface Case {
   readonly operation: string;
   readonly sizes: string;
   /** Both make tensors of the same numbers; run inside `tf.tidy`. */
-  readonly natively: (backend: NativeBackend) => tf.Tensor;
+  readonly natively: (backend: TensorFlowBackend) => tf.Tensor;
   readonly plainly: () => tf.Tensor;
 }
 
@@ -167,7 +167,7 @@ export function allCases(random: number): Case[] {
 }
 
 /** The largest difference relative to the largest element expected; infinite where shapes or NaNs differ. */
-export function errorOf(one: Case, backend: NativeBackend): number {
+export function errorOf(one: Case, backend: TensorFlowBackend): number {
   return tf.tidy(() => {
     const found = one.natively(backend);
     const expected = one.plainly();

@@ -1,7 +1,7 @@
 /** Whether native operations and TensorFlow's own, which it only queues, see each other's results. */
 import * as tf from '@tensorflow/tfjs';
 import { sumProductsNatively, sumProductsPlainly } from '../../kernels/sum-products';
-import type { NativeBackend } from '../../kernels/native';
+import type { TensorFlowBackend } from '../../kernels/tensorflow-backend';
 
 const SIZE = 2048;
 const REPEATS = 20;
@@ -10,7 +10,7 @@ const REPEATS = 20;
  * Before the operation many products are queued that its input is the last of; after it its inputs are freed and their
  * memory taken by others at once.
  */
-export function ordered(backend: NativeBackend): boolean {
+export function ordered(backend: TensorFlowBackend): boolean {
   for (let repeat = 0; repeat < REPEATS; repeat++) {
     const seed = tf
       .randomUniform<tf.Rank.R2>([SIZE, SIZE], -1, 1, 'float32', repeat + 1)
@@ -37,7 +37,7 @@ function queue(seed: tf.Tensor2D): tf.Tensor2D {
   });
 }
 
-function followed(backend: NativeBackend, input: tf.Tensor2D): tf.Tensor {
+function followed(backend: TensorFlowBackend, input: tf.Tensor2D): tf.Tensor {
   const sums = sumProductsNatively(channels(input), backend);
   input.dispose();
   tf.dispose(Array.from({ length: 4 }, () => tf.fill([SIZE, SIZE], NaN)));

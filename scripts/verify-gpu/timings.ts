@@ -1,6 +1,6 @@
 /** Times of the native operations, of the plain ones, and of the GPU's memory. */
 import * as tf from '@tensorflow/tfjs';
-import type { NativeBackend } from '../../kernels/native';
+import type { TensorFlowBackend } from '../../kernels/tensorflow-backend';
 import { projectPositionsNatively, projectPositionsPlainly } from '../../kernels/project-factors';
 import { projectNormalizedNatively, projectNormalizedPlainly } from '../../kernels/project-normalized';
 import { projectPatchesNatively, projectPatchesPlainly } from '../../kernels/project-patches';
@@ -31,7 +31,7 @@ export function bandwidth(): number {
   return (2 * 4 * (1 << 26)) / (milliseconds / 1e3);
 }
 
-export function* timings(backend: NativeBackend): Generator<Timing> {
+export function* timings(backend: TensorFlowBackend): Generator<Timing> {
   for (const side of [256, 1024, 4096]) {
     for (const projected of [16, 64]) {
       for (const positions of [1, 128, 1024]) yield timeFactors(backend, side, projected, positions);
@@ -42,7 +42,7 @@ export function* timings(backend: NativeBackend): Generator<Timing> {
   for (const channels of [256, 1024]) yield timeSums(backend, channels);
 }
 
-function timeFactors(backend: NativeBackend, side: number, projected: number, positions: number): Timing {
+function timeFactors(backend: TensorFlowBackend, side: number, projected: number, positions: number): Timing {
   const factors = drawFactors(side, projected, positions);
   const { activations, outputGradients, right, left } = factors;
   const timing = {
@@ -56,7 +56,12 @@ function timeFactors(backend: NativeBackend, side: number, projected: number, po
   return timing;
 }
 
-function timeNormalized(backend: NativeBackend, side: number, projected: number, positions: number): Timing {
+function timeNormalized(
+  backend: TensorFlowBackend,
+  side: number,
+  projected: number,
+  positions: number,
+): Timing {
   const factors = drawFactors(side, projected, positions);
   const { activations, outputGradients, right, left } = factors;
   const kernel = tf.randomUniform<tf.Rank.R2>([side, side]);
@@ -73,7 +78,7 @@ function timeNormalized(backend: NativeBackend, side: number, projected: number,
   return timing;
 }
 
-function timePatches(backend: NativeBackend, channels: number): Timing {
+function timePatches(backend: TensorFlowBackend, channels: number): Timing {
   const image = tf.randomNormal<tf.Rank.R4>([64, 28, 28, channels]);
   const outputGradients = tf.randomNormal<tf.Rank.R4>([64, 28, 28, channels]);
   const [right, left] = [
@@ -101,7 +106,7 @@ function timePatches(backend: NativeBackend, channels: number): Timing {
   return timing;
 }
 
-function timeSums(backend: NativeBackend, channels: number): Timing {
+function timeSums(backend: TensorFlowBackend, channels: number): Timing {
   const outputGradients = tf.randomNormal([BATCH, 1024, channels]);
   const values = tf.randomNormal([BATCH, 1024, channels]);
   const sums = { outputGradients, values, center: null };

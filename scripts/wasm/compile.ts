@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import wabt from 'wabt';
-import { packageRoot } from '../setup/packages';
+import { packageRoot } from '../../kernels/package-root';
 
 /** What scan-wasm.ts has to say, from scan.wat. Throws an Error that says where the text is wrong. */
 export async function compileScanKernel(): Promise<string> {

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { awaitBackground, inBackground } from '../../kernels/background';
 import { projectPositions, type ProjectedFactors } from '../../kernels/project-factors';
 import { projectPatches, type ProjectedPatches } from '../../kernels/project-patches';
+import { sameBits } from '../support/closeness';
 import { describeNative } from './native-operations';
 
 const random = (shape: number[], seed: number) => tf.randomUniform(shape, -1, 1, 'float32', seed);
@@ -47,17 +48,17 @@ const project = {
 
 describeNative('projections in the background', () => {
   it.each(Object.entries(project))('of %s have the bits of those at once', (_, call) => {
-    const expected = tf.tidy(() => call().dataSync());
+    const expected = tf.tidy(() => call().dataSync<'float32'>());
     const found = tf.tidy(() => {
       const later = inBackground(call);
       awaitBackground();
-      return later.dataSync();
+      return later.dataSync<'float32'>();
     });
-    expect(found).toEqual(expected);
+    expect(sameBits(found, expected)).toBe(true);
   });
 
   it('read inputs that were disposed and whose memory others want', () => {
-    const expected = tf.tidy(() => project['linear maps']().dataSync());
+    const expected = tf.tidy(() => project['linear maps']().dataSync<'float32'>());
     const several = Array.from({ length: 8 }, () =>
       tf.tidy(() => {
         const activations = factors.activations.mul(1);
@@ -66,7 +67,7 @@ describeNative('projections in the background', () => {
     );
     for (let i = 0; i < 8; i++) tf.tidy(() => factors.activations.mul(NaN));
     awaitBackground();
-    for (const each of several) expect(each.dataSync()).toEqual(expected);
+    for (const each of several) expect(sameBits(each.dataSync<'float32'>(), expected)).toBe(true);
     tf.dispose(several);
   });
 

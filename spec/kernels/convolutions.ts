@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { asPositions } from '../../kernels/project';
 import type { ProjectedFactors } from '../../kernels/project-factors';
 import type { ProjectedPatches } from '../../kernels/project-patches';
+import { randomNormal } from '../support/random-tensor';
 
 export interface Sizes {
   readonly n: number;
@@ -78,15 +79,13 @@ export function draw({ n, image, channels, outputs, p, q, bias, ...sizes }: Size
     dilations,
     padding,
   );
-  const normal = <R extends tf.Rank>(shape: tf.ShapeMap[R], seed: number) =>
-    tf.randomNormal<R>(shape, 0, 1, 'float32', seed);
   return {
-    image: normal<tf.Rank.R4>([n, ...image, channels], 1),
+    image: randomNormal<tf.Rank.R4>([n, ...image, channels], 1),
     window: { kernelSize: kernel, strides, dilations, padding },
-    right: normal<tf.Rank.R2>([inputs, q], 2),
-    biasRow: bias ? normal<tf.Rank.R2>([1, q], 3) : null,
-    outputGradients: normal<tf.Rank.R4>([n, outHeight, outWidth, outputs], 4),
-    left: p === null ? null : normal<tf.Rank.R2>([outputs, p], 5),
+    right: randomNormal<tf.Rank.R2>([inputs, q], 2),
+    biasRow: bias ? randomNormal<tf.Rank.R2>([1, q], 3) : null,
+    outputGradients: randomNormal<tf.Rank.R4>([n, outHeight, outWidth, outputs], 4),
+    left: p === null ? null : randomNormal<tf.Rank.R2>([outputs, p], 5),
     multiplier: 3,
   };
 }

@@ -6,11 +6,11 @@ import { projectNormalizedNatively } from '../../kernels/project-normalized';
 import { sumProductsNatively } from '../../kernels/sum-products';
 import { allCases, errorOf, RANDOM_CASES } from '../../scripts/verify-gpu/cases';
 import { relativeError, ROUNDING } from '../support/closeness';
+import { randomNormal } from '../support/random-tensor';
 import { emulatedDriver, failingDriver } from '../../scripts/mutate/emulator';
 import { describeNative, nativeOperations, withCuda } from './native-operations';
 
-const normal = <R extends tf.Rank>(shape: tf.ShapeMap[R], seed = 1) =>
-  tf.randomNormal<R>(shape, 0, 1, 'float32', seed);
+const normal = <R extends tf.Rank>(shape: tf.ShapeMap[R], seed = 1) => randomNormal<R>(shape, seed);
 
 function project(): tf.Tensor {
   return projectPositionsNatively(
@@ -99,7 +99,7 @@ describeNative('the CUDA kernels', () => {
         left: normal<tf.Rank.R2>([outputs, 2], 4),
         multiplier: 2,
       };
-      const kernel = tf.randomUniform([70, outputs], 0, 1, 'float32', 5);
+      const kernel = normal([70, outputs], 5).square();
       const moments = { kernel, bias: null, correction: 2, epsilon: 0.1 };
       const run = () => projectNormalizedNatively(factors, moments, nativeOperations()).dataSync<'float32'>();
       expect(relativeError(withCuda(emulatedDriver(), run), run())).toBeLessThan(ROUNDING);

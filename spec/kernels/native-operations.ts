@@ -1,7 +1,8 @@
 /** What specs of native operations share: they are skipped, with the reason, where the addon is not built. */
 import { existsSync } from 'node:fs';
-import { addonFile } from '../../kernels/addon';
-import { nativeAddon, nativeBackend, type NativeBackend } from '../../kernels/native';
+import { addonFile, loadAddon } from '../../kernels/addon';
+import { nativeAddon, nativeBackend } from '../../kernels/native';
+import type { TensorFlowBackend } from '../../kernels/tensorflow-backend';
 import { emulatedDriver } from '../../scripts/mutate/emulator';
 
 const backendAsked = process.env.BERGSON_BACKEND ?? '';
@@ -18,7 +19,7 @@ export function describeNative(name: string, body: () => void): void {
 }
 
 /** The backend to call native operations on. */
-export function nativeOperations(): NativeBackend {
+export function nativeOperations(): TensorFlowBackend {
   const backend = nativeBackend();
   if (backend === null) throw new Error(`no native operation: ${nativeAddon() as string}`);
   return backend;
@@ -52,15 +53,26 @@ export function withCuda<T>(driver: string, body: () => T): T {
   }
 }
 
-/** A test for each instruction set that this processor has, by whose operations it runs, and one of the CUDA kernels. */
+/** Why what needs an instruction set cannot run, as specs say it; empty where this processor has the set. */
+export function lacking(set: string): string {
+  const addon = loadAddon();
+  if (typeof addon === 'string') return ` (skipped: ${addon})`;
+  return addon.instructionSets.includes(set) ? '' : ` (skipped: this processor has no ${set})`;
+}
+
+/** A test for each instruction set, by whose operations it runs where this processor has it, and one of the CUDA kernels. */
 export function eachDevice(name: string, body: () => void): void {
-  it.each(INSTRUCTION_SETS)(`${name}, on %s`, (set) => {
-    try {
-      if (useInstructionSet(set)) body();
-    } finally {
-      useFastestInstructionSet();
-    }
-  });
+  for (const set of INSTRUCTION_SETS) {
+    const reason = lacking(set);
+    (reason === '' ? it : it.skip)(`${name}, on ${set}${reason}`, () => {
+      try {
+        expect(useInstructionSet(set)).toBe(true);
+        body();
+      } finally {
+        useFastestInstructionSet();
+      }
+    });
+  }
   it(`${name}, on emulated CUDA`, () => {
     withCuda(emulatedDriver(), body);
   });

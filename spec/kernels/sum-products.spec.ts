@@ -7,6 +7,7 @@ import {
   type ScaledChannels,
 } from '../../kernels/sum-products';
 import { relativeError, ROUNDING } from '../support/closeness';
+import { randomNormal } from '../support/random-tensor';
 import { describeNative, eachDevice, nativeOperations } from './native-operations';
 
 /** [N, ..., C], and whether there is a center. */
@@ -29,9 +30,9 @@ const EDGES: readonly Sizes[] = [
 
 function draw({ shape, centered }: Sizes): ScaledChannels {
   return {
-    outputGradients: tf.randomNormal(shape, 0, 1, 'float32', 1),
-    values: tf.randomNormal(shape, 2, 1, 'float32', 2),
-    center: centered ? tf.randomNormal([shape.at(-1) ?? 0], 2, 1, 'float32', 3) : null,
+    outputGradients: randomNormal(shape, 1),
+    values: randomNormal(shape, 2).add(2),
+    center: centered ? randomNormal([shape.at(-1) ?? 0], 3).add(2) : null,
   };
 }
 

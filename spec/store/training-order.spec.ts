@@ -106,12 +106,19 @@ test('drops a tail of zeros, as a power cut may leave', () => {
 test('refuses a log with any single bit changed', () => {
   write();
   const whole = fs.readFileSync(file);
+  const unnoticed: number[] = [];
   for (let bit = 0; bit < whole.length * 8; bit++) {
     const bytes = Buffer.from(whole);
     bytes.writeUInt8(bytes.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
     fs.writeFileSync(file, bytes);
-    expect(() => TrainingOrderReader.open(file)).toThrow(CorruptRecordError);
+    try {
+      TrainingOrderReader.open(file);
+      unnoticed.push(bit);
+    } catch (error) {
+      if (!(error instanceof CorruptRecordError)) throw error;
+    }
   }
+  expect(unnoticed).toEqual([]);
 });
 
 test('starts over when a kill left less than a header', () => {

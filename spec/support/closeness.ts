@@ -12,6 +12,14 @@ export const ROUNDING = 1e-5;
  */
 export const TRUNCATION = 1e-2;
 
+/** Whether two vectors are equal to the bit. For many numbers: Jest takes microseconds over each. */
+export function sameBits(found: NodeJS.TypedArray, expected: NodeJS.TypedArray): boolean {
+  const [a, b] = [found, expected].map(({ buffer, byteOffset, byteLength }) =>
+    Buffer.from(buffer, byteOffset, byteLength),
+  ) as [Buffer, Buffer];
+  return a.equals(b);
+}
+
 /** The largest difference between two vectors, relative to the largest element of the expected one. */
 export function relativeError(found: ArrayLike<number>, expected: ArrayLike<number>): number {
   if (found.length !== expected.length) return Infinity;

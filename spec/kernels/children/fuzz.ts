@@ -4,7 +4,8 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { loadBackend } from '../../../lib/backend';
-import { nativeAddon, nativeBackend, type NativeBackend, type OpAttribute } from '../../../kernels/native';
+import { nativeAddon, nativeBackend } from '../../../kernels/native';
+import type { OpAttribute, TensorFlowBackend } from '../../../kernels/tensorflow-backend';
 
 /** The operation's inputs by shape, and its attributes. */
 interface Case {
@@ -86,7 +87,7 @@ function spoil({ op, inputs, window }: Case): Case {
   return { op, inputs: spoiled, ...(spoiledWindow === undefined ? {} : { window: spoiledWindow }) };
 }
 
-function run(backend: NativeBackend, { op, inputs, window }: Case): 'result' | 'refusal' {
+function run(backend: TensorFlowBackend, { op, inputs, window }: Case): 'result' | 'refusal' {
   const attributes: OpAttribute[] = [];
   if (op !== 'BergsonSumProducts') {
     attributes.push({ name: 'multiplier', type: backend.binding.TF_ATTR_FLOAT, value: 2 });

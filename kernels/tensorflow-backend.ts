@@ -1,9 +1,19 @@
-/** Typed access to TensorFlow operations that tfjs does not expose, on the `tensorflow` backend alone. */
+/** The backend that tfjs-node registers, and typed access to the TensorFlow operations it runs for tfjs. */
 import * as tf from '@tensorflow/tfjs';
 
-/** What this project uses of the backend that tfjs-node registers. */
+/** What this project uses of that backend. */
 export interface TensorFlowBackend {
-  readonly binding: { readonly TF_ATTR_TYPE: number; readonly TF_FLOAT: number; readonly TF_INT32: number };
+  /** Whether it comes from the package for GPUs. */
+  readonly isGPUPackage: boolean;
+  readonly isUsingGpuDevice: boolean;
+  readonly binding: {
+    readonly TF_Version: string;
+    readonly TF_ATTR_INT: number;
+    readonly TF_ATTR_FLOAT: number;
+    readonly TF_ATTR_TYPE: number;
+    readonly TF_FLOAT: number;
+    readonly TF_INT32: number;
+  };
   executeSingleOutput(op: string, attributes: OpAttribute[], inputs: tf.Tensor[]): tf.Tensor;
   executeMultipleOutputs(
     op: string,
@@ -16,7 +26,7 @@ export interface TensorFlowBackend {
 export interface OpAttribute {
   readonly name: string;
   readonly type: number;
-  readonly value: number;
+  readonly value: number | number[];
 }
 
 /** The `tensorflow` backend if it is the one selected now, else undefined. */
