@@ -159,11 +159,12 @@ async function certify<Built>(
   write: (effort: number, certificate: RecallCertificate) => Built,
 ): Promise<Built> {
   try {
-    let reached = 0;
-    while (reached < efforts.length - 1) {
-      const { lowerBound } = await settling.measure(index.withEffort(efforts[reached] ?? 0));
-      if (lowerBound >= recall) break;
-      reached++;
+    let [reached, most] = [0, efforts.length - 1];
+    while (reached < most) {
+      const middle = Math.floor((reached + most) / 2);
+      const { lowerBound } = await settling.measure(index.withEffort(efforts[middle] ?? 0));
+      if (lowerBound >= recall) most = middle;
+      else reached = middle + 1;
     }
     const effort = efforts[Math.min(reached + 1, efforts.length - 1)] ?? 0;
     return write(effort, await certifying.measure(index.withEffort(effort)));
