@@ -55,3 +55,19 @@ it('projects both sides of a matrix with Bergson’s matrices, however small, an
 it('has no seed for Bergson’s matrices', () => {
   expect(() => resolveProjection({ projectionType: 'bergson', seed: 3 })).toThrow(/`seed` is 3/);
 });
+
+it('draws every side where all layers share one projection, so that none adds to another', () => {
+  const options = resolveProjection({ projectionDim: 4, projectionTarget: 'global' });
+  const [one, other] = ['one', 'other'].map((path) =>
+    layerProjection({ path, gradientShape: [4, 4] }, options),
+  );
+  for (const side of ['left', 'right'] as const) {
+    expect([one?.[side].isIdentity, other?.[side].isIdentity]).toEqual([false, false]);
+    expect(one?.[side].transposed().dataSync()).not.toEqual(other?.[side].transposed().dataSync());
+  }
+  const vector = layerProjection({ path: 'vector', gradientShape: [16, 1] }, options);
+  expect([vector.left.isIdentity, vector.right.isIdentity]).toEqual([false, true]);
+  expect(projectedShape([2, 9], options)).toEqual([4, 4]);
+  expect(projectedShape([3, 1], options)).toEqual([16, 1]);
+  for (const matrix of [one?.left, one?.right, other?.left, other?.right]) matrix?.dispose();
+});

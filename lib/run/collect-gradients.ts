@@ -68,7 +68,7 @@ export interface CollectedRun {
  * only the missing rows are written, so that the run becomes byte for byte what it would have been. It has to give the
  * same data in the same batches.
  *
- * A gradient that is not finite, or too large for `dtype`, leaves its example without a row, named in the result and in
+ * A gradient that is not finite leaves its example without a row, named in the result and in
  * the run. Any other error ends the pass, and leaves a run to go on with; before the first row it leaves nothing.
  *
  * @throws NoExamplesError, NoGradientError, RunMismatchError, RunExistsError, RepeatedExampleError, UnsupportedLayerError,
