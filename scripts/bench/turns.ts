@@ -77,8 +77,12 @@ export class Turns {
     if (player === undefined || start === undefined) return;
     this.waiting.delete(player);
     const leave = player.enter();
-    this.current = { player, start: performance.now(), leave };
-    start();
+    this.current = { player, start: NaN, leave };
+    // What the event loop has to do by now is everybody's, and not for the first who lets it turn.
+    setImmediate(() => {
+      this.current = { player, start: performance.now(), leave };
+      start();
+    });
   }
 }
 
