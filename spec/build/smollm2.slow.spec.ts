@@ -42,7 +42,15 @@ it('builds, and finds the passages that sentences are from', async () => {
   const built = runBergson([
     ...['build', run, '--model', model, '--dataset', dataset, '--text-column', 'text', '--json'],
     // A batch's logits over 49,152 tokens are most of the memory.
-    ...['--context-length', `${TOKENS}`, '--token-batch-size', '768', '--normalizer-sample', '32'],
+    ...[
+      '--context-length',
+      `${TOKENS}`,
+      '--token-batch-size',
+      '384',
+      '--normalizer-sample',
+      '32',
+      '--no-index',
+    ],
   ]);
   expect(built.stderr).toBe('');
   expect(JSON.parse(built.stdout)).toMatchObject({ computed: PASSAGES, failed: [] });
