@@ -2,7 +2,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { Batch } from './compiled-model';
 import { EmptyQueryError, GlobalRowsError, InvalidOptionError, LayoutMismatchError } from './errors';
-import { attributed, meanRow, nearest, type Aggregate } from './query/aggregate';
+import { attributed, meanRow, nearest, sumOfRows, type Aggregate } from './query/aggregate';
 import type { OnDamage } from './query/damage';
 import { epochScores } from './query/epoch-scores';
 import { layerScores, normOver } from './query/layer-scores';
@@ -191,11 +191,22 @@ export class Attributor {
   }
 
   /**
-   * A training example's own row [width], to search with; of several stores, in the last one of the first run.
-   * @throws RowNotWrittenError, ExampleRangeError
+   * A training example's own row [width], to search with; of several stores, in the last one of the first run. Where each
+   * token has a row, the sum of its tokens'. @throws RowNotWrittenError, ExampleRangeError
    */
   row(example: number): Float32Array {
-    return this.primary.store.row(example);
+    return sumOfRows(this.primary.store.rowsOf(example));
+  }
+
+  /** The same in the store at that position among `stores`. @throws RowNotWrittenError, ExampleRangeError */
+  exampleRow(example: number, store: number): Float32Array {
+    return sumOfRows(this.storeAt(store).store.rowsOf(example));
+  }
+
+  /** The rows [width] of an example's tokens in the store at that position; undefined where tokens have none. */
+  tokenRows(example: number, store: number): Float32Array[] | undefined {
+    const { store: reader } = this.storeAt(store);
+    return reader.tokens === undefined ? undefined : reader.rowsOf(example);
   }
 
   /**
@@ -204,8 +215,8 @@ export class Attributor {
    */
   storesWith(example: number): number[] {
     const { stores } = this.opened;
-    const holding = stores.flatMap(({ store }, i) => (store.isWritten(example) ? [i] : []));
-    if (holding.length === 0) stores.at(-1)?.store.checkHeld(example);
+    const holding = stores.flatMap(({ store }, i) => (store.holds(example) ? [i] : []));
+    if (holding.length === 0) stores.at(-1)?.store.rowsOf(example);
     return holding;
   }
 
@@ -228,23 +239,39 @@ export class Attributor {
   /**
    * What each layer, or part of one such as an attention head, adds to the score of `example` for the query `row`
    * [width] under these options: they sum to it. Of several stores, its score in that of this position among `stores`, or
-   * in the last one of the first run.
+   * in the last one of the first run. Where each token has a row, an example's score is the sum of its tokens'.
    * @throws RowNotWrittenError, ExampleRangeError, UnknownColumnError; GlobalRowsError for rows of one projection over all
    *   layers
    */
   explain(row: Float32Array, example: number, options: ExplainOptions = {}): LayerScore[] {
-    const { layers, unitNorm = false } = options;
-    if (this.run.manifest.projection.projectionTarget === 'global') throw new GlobalRowsError(this.run.path);
-    const store = options.store === undefined ? this.primary.store : this.opened.stores[options.store]?.store;
-    if (store === undefined)
-      throw new InvalidOptionError('store', options.store, `below ${this.sources.length}`);
+    const { store } = options.store === undefined ? this.primary : this.storeAt(options.store);
+    const scores = store.rowsOf(example).map((found) => this.explainRow(row, [found], options)[0] ?? []);
+    const [first = []] = scores;
+    return first.map(({ layer }, i) => ({
+      layer,
+      score: scores.reduce((sum, of) => sum + (of[i]?.score ?? 0), 0),
+    }));
+  }
+
+  /**
+   * The same of a row that is the sum of `parts`, each [width], such as those of an example's tokens: what each layer of each
+   * of them adds to the score of that row. @throws UnknownColumnError, GlobalRowsError
+   */
+  explainRow(
+    row: Float32Array,
+    parts: readonly Float32Array[],
+    { layers, unitNorm = false }: Pick<SearchOptions, 'layers' | 'unitNorm'> = {},
+  ): LayerScore[][] {
+    const { run, store } = this.primary;
+    if (run.manifest.projection.projectionTarget === 'global') throw new GlobalRowsError(run.path);
     const offsets = columnOffsets(store.layout);
     const chosen = layers === undefined ? store.columns.map((_, i) => i) : layerNumbers(store, layers);
-    const found = store.row(example);
     const [query = row] = this.preconditioning.toQueries([row], { unitNorm });
-    const scores = layerScores(query, found, offsets);
-    const norm = unitNorm ? normOver(found, offsets, chosen) : 1;
-    return chosen.map((i) => ({ layer: store.columns[i]?.layer ?? '', score: (scores[i] ?? 0) / norm }));
+    const norm = unitNorm ? normOver(sumOfRows(parts), offsets, chosen) : 1;
+    return parts.map((part) => {
+      const scores = layerScores(query, part, offsets);
+      return chosen.map((i) => ({ layer: store.columns[i]?.layer ?? '', score: (scores[i] ?? 0) / norm }));
+    });
   }
 
   /**
@@ -255,6 +282,19 @@ export class Attributor {
   async queryRows(model: tf.LayersModel, query: Batch | (() => tf.Scalar)): Promise<Float32Array[]> {
     this.gradients ??= this.makeGradients();
     return this.preconditioning.toStoreRows(await this.gradients.rows(model, query));
+  }
+
+  /**
+   * What the row of one text's loss is made of, made as that of `queryRows` is: the gradient at each of its first
+   * `positions`, of which the last token has none. @throws ModelMismatchError, NoGradientError, TokenGradientError
+   */
+  async queryTokenRows(
+    model: tf.LayersModel,
+    loss: () => tf.Scalar,
+    positions: number,
+  ): Promise<Float32Array[]> {
+    this.gradients ??= this.makeGradients();
+    return this.preconditioning.toStoreRows(await this.gradients.tokenRows(model, loss, positions));
   }
 
   /**
@@ -310,6 +350,12 @@ export class Attributor {
     const position = this.sources.findLastIndex((source) => source.run === run);
     const { store } = this.opened.stores[position] as OpenedIndex;
     return { ...(this.sources[position] as Source), store };
+  }
+
+  private storeAt(position: number): Pick<OpenedIndex, 'store'> {
+    const found = this.opened.stores[position];
+    if (found === undefined) throw new InvalidOptionError('store', position, `below ${this.sources.length}`);
+    return found;
   }
 
   /** The only store. @throws InvalidOptionError if there are several */

@@ -1,11 +1,9 @@
 /** `npm run demo:lm`: trains a small GPT on State of the Union addresses, and asks it where sentences came from. */
 import fs from 'node:fs';
 import path from 'node:path';
-import yargs from 'yargs';
-import { hideBin } from 'yargs/helpers';
-import { applyHostFixes, BergsonError, loadBackend, Run } from '../callbacks';
 import { describeBackend } from '../lib/backend';
-import { removeRun } from './demo/remove-run';
+import { describeAnswerTime, timeAnswers } from './demo/answer-time';
+import { begin, demoArguments, runDemo, tellStopped, tellWhatNext } from './demo/begin';
 import { heading } from './demo/report';
 import { loadAddresses } from './demo-lm/addresses';
 import { trainByteLevelBpe } from './demo-lm/byte-level-bpe';
@@ -39,7 +37,6 @@ const SHOWN = 2;
 /** And those of which only the share that finds its passage is told. */
 const CHECKED = 100;
 const ENDS = 2;
-const INTERRUPTED = 130;
 
 interface DemoArguments {
   readonly passages?: number;
@@ -49,37 +46,32 @@ interface DemoArguments {
 }
 
 async function main(): Promise<void> {
-  const args = await yargs(hideBin(process.argv))
-    .usage(
-      '$0 trains a small GPT on State of the Union addresses, and finds which passages a sentence came from',
-    )
+  const args = await demoArguments(
+    '$0 trains a small GPT on State of the Union addresses, and finds which passages a sentence came from',
+    {
+      epochs: 4,
+      path: path.join('runs', 'demo-lm'),
+      describePath:
+        'Directory of the run, replaced if it holds one; beside it, with -data, what it is made from',
+    },
+  )
     .option('passages', {
       type: 'number',
       describe: `Passages to train on; default: ${PASSAGES.tensorflow ?? 0}, fewer on slower backends`,
-    })
-    .option('epochs', { type: 'number', default: 4 })
-    .option('path', {
-      type: 'string',
-      default: path.join('runs', 'demo-lm'),
-      describe: 'Directory of the run, replaced if it holds one; beside it, with -data, what it is made from',
     })
     .option('sentence', {
       type: 'string',
       requiresArg: true,
       describe: 'A sentence of yours to ask about, too',
     })
-    .strict()
     .parse();
   const addresses = await loadAddresses();
-  const backend = await loadBackend();
-  applyHostFixes();
-  removeRun(args.path);
+  const backend = await begin(args.path);
   const all = addresses.flatMap(toPassages);
   const count = Math.min(args.passages ?? PASSAGES[backend] ?? 1200, all.length - 1);
   const passages = all.slice(-count);
   if (!(await trainAndTell(passages, args))) {
-    console.log(paragraph(`Stopped early. ${args.path} is ${Run.open(args.path).describe()}.`));
-    process.exitCode = INTERRUPTED;
+    tellStopped(args.path);
     return;
   }
   const questions = await LanguageQuestions.open(args.path);
@@ -89,7 +81,7 @@ async function main(): Promise<void> {
   } finally {
     await questions.close();
   }
-  tellWhatNext(args.path);
+  tellWhatNext(commandsOf(args.path));
 }
 
 /** Trains on the passages, and resolves to whether that came to its end. */
@@ -195,10 +187,11 @@ async function answer(
 async function tellShareFound(questions: LanguageQuestions, passages: readonly Passage[]): Promise<void> {
   const asked = sentencesOf(passages, CHECKED, SEED);
   let found = 0;
-  for (const { sentence, passage } of asked) {
+  const times = await timeAnswers(asked.length, async (question) => {
+    const { sentence, passage } = asked[question] as Asked;
     const { highest } = await questions.trace(await questions.row(sentence), 1, false);
     if (highest[0]?.example === passage) found++;
-  }
+  });
   console.log(heading('Does it find what was there?'));
   console.log(
     paragraph(
@@ -206,20 +199,16 @@ async function tellShareFound(questions: LanguageQuestions, passages: readonly P
         `of ${passages.length}; by chance ${(asked.length / passages.length).toPrecision(1)} would.`,
     ),
   );
+  console.log(describeAnswerTime(times));
 }
 
-function tellWhatNext(run: string): void {
-  console.log(heading('Next'));
+function commandsOf(run: string): string[] {
   const dataset = `${run}-data/passages.jsonl`;
-  for (const command of [
+  return [
     `query ${run} --text 'The state of our union is strong.'`,
     `train ${run}-more --model ${run}/model --epochs 1 \\\n      --dataset ${dataset}`,
     `build ${run}-tokens --model ${run}/model --attribute tokens \\\n      --dataset ${dataset}`,
-  ])
-    console.log(colors.cyan(`  npx bergson ${command}`));
+  ];
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof BergsonError ? `demo:lm: ${error.message}` : error);
-  process.exitCode = 1;
-});
+runDemo('demo:lm', main);

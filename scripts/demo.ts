@@ -1,11 +1,11 @@
 /** `npm run demo`: trains on digits of which a tenth is labelled wrong, and asks which of them taught the model what. */
 import path from 'node:path';
-import yargs from 'yargs';
-import { hideBin } from 'yargs/helpers';
 import * as tf from '@tensorflow/tfjs';
-import { applyHostFixes, Attributor, BergsonError, loadBackend, Run } from '../callbacks';
+import { Attributor } from '../callbacks';
 import type { StageProgress } from '../lib/build/build-run';
 import { describeBackend } from '../lib/backend';
+import { describeAnswerTime, timeAnswers } from './demo/answer-time';
+import { begin, demoArguments, runDemo, tellStopped, tellWhatNext } from './demo/begin';
 import { CLASSES, loadDigits, toTensors, type Digit, type Tensors } from './demo/digits';
 import { diskUse } from './demo/disk-use';
 import { flipLabels, type FlippedLabels } from './demo/flipped-labels';
@@ -20,7 +20,6 @@ import { accuracy, chooseDigits, readDigits } from './demo/test-digits';
 import { BATCH_SIZE, COLLECTOR_OPTIONS, train } from './demo/training';
 import { paragraph } from './terminal/layout';
 import { startProgress } from './terminal/progress-bar';
-import { colors } from './terminal/colors';
 
 const SEED = 20;
 /** Of the random order: with the seed that chose the flipped labels it would list them first or last. */
@@ -33,7 +32,6 @@ const QUESTIONS = 4;
 /** How many training digits are written down for `bergson verify`. */
 const UNLEARNABLE = 300;
 const INSPECTED = 0.15;
-const INTERRUPTED = 130;
 
 interface DemoArguments {
   readonly digits?: number;
@@ -51,34 +49,27 @@ interface Data {
 }
 
 async function main(): Promise<void> {
-  const args = await yargs(hideBin(process.argv))
-    .usage('$0 trains on digits, and finds the wrong labels among them')
+  const args = await demoArguments('$0 trains on digits, and finds the wrong labels among them', {
+    epochs: 3,
+    path: path.join('runs', 'demo'),
+    describePath: 'Directory of the run, replaced if it holds one',
+  })
     .option('digits', {
       type: 'number',
       describe: `Digits to train on; default: ${DIGITS.tensorflow ?? 0}, fewer on slower backends`,
     })
-    .option('epochs', { type: 'number', default: 3 })
-    .option('path', {
-      type: 'string',
-      default: path.join('runs', 'demo'),
-      describe: 'Directory of the run, replaced if it holds one',
-    })
-    .strict()
     .parse();
-  const backend = await loadBackend();
-  applyHostFixes();
-  removeRun(args.path);
+  const backend = await begin(args.path);
   const data = prepareData(args.digits ?? DIGITS[backend] ?? TEST_DIGITS);
   const model = buildNetwork();
   if (await trainAndTell(model, data, args)) {
-    console.log(paragraph(`Stopped early. ${args.path} is ${Run.open(args.path).describe()}.`));
+    tellStopped(args.path);
     tellWhatNext([`query ${args.path} --example 17`]);
-    process.exitCode = INTERRUPTED;
     return;
   }
   await answerQuestions(model, data, args.path);
   await findFlippedLabels(model, data, args.path);
-  await tellCosts(data, args.path);
+  await tellCosts(model, data, args.path);
   writeExamples(data, args.path);
   tellWhatNext([
     `query ${args.path} --example 17`,
@@ -185,13 +176,35 @@ async function findFlippedLabels(model: tf.LayersModel, data: Data, path: string
 const TIMED_STEPS = 30;
 const TIMINGS = 9;
 
-async function tellCosts({ digits }: Data, path: string): Promise<void> {
+async function tellCosts(model: tf.LayersModel, data: Data, path: string): Promise<void> {
+  const { digits } = data;
   console.log(heading('What does it cost?'));
+  console.log(describeAnswerTime(await timeQuestions(model, data, path)));
   console.log(describeDiskUse(path, diskUse(path)));
   const tensors = toTensors(digits.slice(0, TIMED_STEPS * BATCH_SIZE));
   const options = { ...COLLECTOR_OPTIONS, index: false, path: `${path}-timing` };
   removeRun(options.path);
   console.log(describeOverhead(await measureOverhead(tensors, BATCH_SIZE, TIMINGS, options)));
+}
+
+/** Questions that are asked one at a time, to see how long that takes. */
+const TIMED_QUESTIONS = 25;
+
+async function timeQuestions(
+  model: tf.LayersModel,
+  { test, testTensors: { xs, ys } }: Data,
+  path: string,
+): Promise<number[]> {
+  const attributor = await Attributor.open(path);
+  try {
+    return await timeAnswers(Math.min(TIMED_QUESTIONS, test.length), async (digit) => {
+      const query = { xs: xs.slice(digit, 1), ys: ys.slice(digit, 1) };
+      await attributor.trace(model, query, { k: 3 });
+      tf.dispose([query.xs, query.ys]);
+    });
+  } finally {
+    await attributor.close();
+  }
 }
 
 /** Training digits to unlearn, with the labels they were given. */
@@ -202,11 +215,6 @@ function writeExamples({ digits, labels }: Data, path: string): void {
   writeDigits(examplesFile(path), given, [...given.keys()]);
 }
 
-function tellWhatNext(commands: readonly string[]): void {
-  console.log(heading('Next'));
-  for (const command of commands) console.log(colors.cyan(`  npx bergson ${command}`));
-}
-
 function queriesFile(run: string): string {
   return `${run}-queries.jsonl`;
 }
@@ -215,7 +223,4 @@ function examplesFile(run: string): string {
   return `${run}-examples.jsonl`;
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof BergsonError ? `demo: ${error.message}` : error);
-  process.exitCode = 1;
-});
+runDemo('demo', main);

@@ -2,12 +2,13 @@
 import type { CommandModule } from 'yargs';
 import { answer } from './query/answer';
 import type { QueryArguments } from './query/query-arguments';
+import { withScoringOptions } from './query/scoring-options';
 
 export const queryCommand: CommandModule<object, QueryArguments> = {
   command: 'query <run..>',
   describe: 'Show the training examples with the highest and lowest influence on a query',
   builder: (yargs) =>
-    yargs
+    withScoringOptions(yargs)
       .positional('run', {
         type: 'string',
         array: true,
@@ -41,12 +42,13 @@ export const queryCommand: CommandModule<object, QueryArguments> = {
         type: 'string',
         requiresArg: true,
         describe:
-          'File of queries {"x", "y", "label"?, "text"?} as JSON or JSON lines, - for stdin; of a language model {"text"} or {"prompt", "completion"}',
+          'File of queries {"x", "y", "label"?, "text"?} as JSON or JSON lines, - for stdin; of a language model {"text"}, {"prompt", "completion"} or {"messages"}',
       })
-      .option('model', {
+      .option('conversation', {
         type: 'string',
         requiresArg: true,
-        describe: "Folder of the run's language model, if it is not where it was",
+        describe:
+          'File of a list of messages {"role", "content"} as JSON, - for stdin: what the assistant says in it asks a run of a language model',
       })
       .option('row', {
         type: 'number',
@@ -56,27 +58,11 @@ export const queryCommand: CommandModule<object, QueryArguments> = {
       })
       .option('k', {
         type: 'number',
-        default: 5,
         requiresArg: true,
+        defaultDescription: '5, or all there are',
         describe: 'Examples to show at each end',
       })
       .option('lowest', { type: 'boolean', default: true, describe: 'Show the lowest scores, too' })
-      .option('layers', {
-        type: 'string',
-        array: true,
-        requiresArg: true,
-        describe: 'Score by these layers alone',
-      })
-      .option('unit-norm', {
-        type: 'boolean',
-        default: false,
-        describe: 'Divide scores by the norms of examples, so that outliers do not lead every list',
-      })
-      .option('precondition', {
-        type: 'boolean',
-        default: false,
-        describe: 'Take into account the inverse curvature that `bergson precondition` fitted',
-      })
       .option('aggregate', {
         choices: ['mean', 'nearest'] as const,
         describe: 'Answer all queries as one: by their mean, or each example by the query nearest to it',
@@ -89,7 +75,12 @@ export const queryCommand: CommandModule<object, QueryArguments> = {
       .option('explain', {
         type: 'number',
         requiresArg: true,
-        describe: 'Id of an example, whose score is taken apart by layer and head',
+        describe: 'Id of an example, whose score is taken apart by layer, head and, of a text, token',
+      })
+      .option('tokens', {
+        type: 'boolean',
+        default: true,
+        describe: 'Take scores of texts apart by token, too, for which the model is loaded',
       })
       .option('store', {
         type: 'string',
@@ -131,18 +122,19 @@ export const queryCommand: CommandModule<object, QueryArguments> = {
 
 /** Wrong usage, in words, or true. */
 function checkQuestion(args: Partial<QueryArguments>): string | true {
-  const { example, text, generate, input, row, k, explain, aggregate, json, csv } = args;
-  const given = [example, text, input].filter((each) => each !== undefined).length;
-  if (given > 1) return 'Query by one of --example, --text and --input.';
+  const { example, text, generate, conversation, input, row, k, explain, aggregate, json, csv } = args;
+  const given = [example, text, conversation, input].filter((each) => each !== undefined).length;
+  if (given > 1) return 'Query by one of --example, --text, --conversation and --input.';
   if (row !== undefined && input === undefined) return '--row chooses among the queries of --input.';
   if (generate === true && text === undefined) return '--generate goes on with each --text.';
-  if (![k, ...(example ?? []), ...(row ?? []), explain ?? 0].every(Number.isInteger))
+  if (![k ?? 1, ...(example ?? []), ...(row ?? []), explain ?? 0].every(Number.isInteger))
     return '-k, --example, --row and --explain take whole numbers.';
   if (explain !== undefined && aggregate !== undefined)
     return '--explain takes the score of each query apart; --aggregate makes one of them.';
   if (given === 1) return true;
   if (json === true || csv !== undefined || explain !== undefined || aggregate !== undefined)
-    return '--json, --csv, --explain and --aggregate need a query: --example, --text or --input.';
-  if (!process.stdin.isTTY) return 'Query by --example, --text or --input; a prompt needs a terminal.';
+    return '--json, --csv, --explain and --aggregate need a query: --example, --text, --conversation or --input.';
+  if (!process.stdin.isTTY)
+    return 'Query by --example, --text, --conversation or --input; a prompt needs a terminal.';
   return true;
 }

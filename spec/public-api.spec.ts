@@ -79,6 +79,7 @@ it('exports these names and no others', () => {
      "SeveralStores",
      "SingularAutocorrelationError",
      "StoreExistsError",
+     "StoreNotFoundError",
      "TokenGradientError",
      "TokenizerError",
      "TrainingOrderReader",

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { findAttributedLayers } from '../capture/attributed-layers';
-import { openDataset, type TextDataset } from '../datasets/dataset';
+import { openDataset, type DatasetOptions, type TextDataset } from '../datasets/dataset';
 import { loadCausalLM, type CausalLM } from '../models/causal-lm';
 import type { CollectGradientsOptions } from '../run/collect-gradients';
 import type { BuildConfig } from './build-config';
@@ -76,7 +76,8 @@ function tokenizerOf({ tokenizer, model }: BuildConfig): string | null {
   return tokenizer ?? (fs.existsSync(path.join(model, 'tokenizer.json')) ? model : null);
 }
 
-function datasetOptions(config: BuildConfig & { contextLength: number }) {
+/** How the data set of `config` is read. */
+export function datasetOptions(config: BuildConfig & { contextLength: number }): DatasetOptions {
   const { contextLength, longDocuments, tokenizer, split } = config;
   const { textColumn, promptColumn, completionColumn, conversationColumn, rewardColumn, groupColumn } =
     config;

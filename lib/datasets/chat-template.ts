@@ -95,7 +95,7 @@ function readTemplate(folder: string, { chat_template: inConfig }: Record<string
   const named = Array.isArray(inConfig) ? (inConfig as { name?: string; template?: string }[]) : [];
   const template = named.find(({ name }) => name === 'default')?.template;
   if (template === undefined)
-    throw new TokenizerError(folder, 'it has no chat template, which `conversationColumn` needs');
+    throw new TokenizerError(folder, 'it has no chat template, which conversations need');
   return template;
 }
 

@@ -7,7 +7,11 @@ export class KTooLargeError extends BergsonError {
     readonly k: number,
     readonly rows: number,
   ) {
-    super(`k must be a whole number from 1 to the ${rows} rows held, found ${k}`);
+    super(
+      rows === 0
+        ? 'there is nothing to search: no row is written yet; wait until the run has some'
+        : `k must be a whole number from 1 to the ${rows} rows held, found ${k}`,
+    );
   }
 }
 

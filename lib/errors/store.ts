@@ -23,6 +23,19 @@ export class StoreExistsError extends BergsonError {
   }
 }
 
+/** Thrown when a directory holds no gradient store. */
+export class StoreNotFoundError extends BergsonError {
+  constructor(
+    readonly directory: string,
+    options?: { cause?: unknown },
+  ) {
+    super(
+      `${directory} holds no gradient store: it has no info.json; restore it, or ask another store of the run`,
+      options,
+    );
+  }
+}
+
 /** Thrown when a store's file is missing, shorter or longer than it must be, or its checksum differs. */
 export class CorruptStoreError extends BergsonError {
   constructor(

@@ -24,6 +24,15 @@ export function meanRow(rows: readonly Float32Array[]): Float32Array {
   return Float32Array.from(mean);
 }
 
+/** The sum of `rows`, each [width], in float64; one row is its own sum. */
+export function sumOfRows(rows: readonly Float32Array[]): Float32Array {
+  const [first = new Float32Array(), ...others] = rows;
+  if (others.length === 0) return first;
+  const total = new Float64Array(first.length);
+  for (const row of rows) row.forEach((value, i) => (total[i] = (total[i] ?? 0) + value));
+  return Float32Array.from(total);
+}
+
 /** Says of each query's neighbors which query that is; null for one that stands for all. */
 export function attributed({ highest, lowest }: StoreNeighbors, query: number | null): QueriedNeighbors {
   const withQuery = (neighbor: StoreNeighbor) => ({ ...neighbor, query });

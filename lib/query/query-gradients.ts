@@ -9,9 +9,11 @@ import {
   NoGradientError,
   UnknownLayerError,
 } from '../errors';
+import type { Attribute } from '../example-row';
 import { GradientCollector } from '../gradient-collector';
 import { trainableVariables, variables } from '../layers/weight';
 import { openNormalizer, type StoredNormalizer } from '../normalizers/stored';
+import { batchRows } from '../run/batch-rows';
 import { digestWeights } from '../run/model-files';
 import type { Run } from '../run/run';
 import type { LayerRecord } from '../run/run-manifest';
@@ -24,10 +26,13 @@ import {
   type Verification,
   type VerifyOptions,
 } from '../verification/verify';
+import { sumOfRows } from './aggregate';
 
 /** What is kept of a model from one query to the next. */
 interface KnownModel {
   readonly collector: GradientCollector;
+  /** The same of single tokens, made when they are first asked for. */
+  byToken?: GradientCollector;
   /** Its weights, then those it trains: while they are these, the collector is the model's. */
   readonly variables: readonly tf.Variable[];
   /** What the weights held when they were last compared with the run's. tfjs never writes into a tensor's data. */
@@ -54,7 +59,7 @@ export class QueryGradients {
    */
   async rows(model: tf.LayersModel, query: Batch | (() => tf.Scalar)): Promise<Float32Array[]> {
     const examples = typeof query === 'function' ? undefined : batchSize(query);
-    const collector = this.collectorOf(model);
+    const { collector } = this.knownModel(model);
     const { loss, gradients } = collector.run(
       typeof query === 'function' ? query : () => batchLoss(model, query).mul(batchSize(query)),
     );
@@ -62,7 +67,20 @@ export class QueryGradients {
     const count = [...gradients.values()][0]?.shape[0];
     if (count === undefined) throw new NoGradientError('no attributed layer ran');
     const rows = split(await collector.rows(gradients, count), count);
-    return examples === undefined ? [sum(rows)] : rows;
+    return examples === undefined ? [sumOfRows(rows)] : rows;
+  }
+
+  /**
+   * The rows [width] of the loss of one example at each of its first `positions`, along the second axis of the layers'
+   * inputs; they sum to the loss's own row where these are all.
+   * @throws ModelMismatchError, NoGradientError, TokenGradientError
+   */
+  async tokenRows(model: tf.LayersModel, loss: () => tf.Scalar, positions: number): Promise<Float32Array[]> {
+    const known = this.knownModel(model);
+    known.byToken ??= this.collect(model, 'tokens');
+    const places = { rows: new Int32Array(positions), counts: [positions] };
+    const batch = { ids: Int32Array.of(0), loss, dispose: () => undefined };
+    return split(await batchRows(known.byToken, batch, places), positions);
   }
 
   /** Unlearns examples, and compares what that does to the query's loss with the scores of their rows in `store`. */
@@ -87,35 +105,36 @@ export class QueryGradients {
 
   /** Frees what is kept. */
   close(): void {
-    for (const { collector } of this.known.values()) collector.dispose();
+    for (const known of this.known.values()) dispose(known);
     this.known.clear();
     this.normalizer?.dispose();
     this.normalizer = undefined;
   }
 
-  private collectorOf(model: tf.LayersModel): GradientCollector {
+  private knownModel(model: tf.LayersModel): KnownModel {
     const held = [...variables(model), ...trainableVariables(model)];
     let known = this.known.get(model);
     if (known !== undefined && !areSame(known.variables, held)) {
-      known.collector.dispose();
+      dispose(known);
       this.known.delete(model);
       known = undefined;
     }
     const values = held.map(({ dataId }) => dataId);
-    if (known !== undefined && areSame(known.values, values)) return known.collector;
-    const collector = known?.collector ?? this.collect(model);
+    if (known !== undefined && areSame(known.values, values)) return known;
+    const collector = known?.collector ?? this.collect(model, 'examples');
     try {
       this.checkWeights(model);
     } catch (error) {
       if (known === undefined) collector.dispose();
       throw error;
     }
-    this.known.set(model, { collector, variables: held, values });
-    return collector;
+    const found = { ...known, collector, variables: held, values };
+    this.known.set(model, found);
+    return found;
   }
 
   /** A collector over `model` as the run's, if the model has the run's layers. */
-  private collect(model: tf.LayersModel): GradientCollector {
+  private collect(model: tf.LayersModel, attribute: Attribute): GradientCollector {
     const { layers, projection, includeBias, attention, imported } = this.run.manifest;
     if (imported !== undefined && layers.length === 0) throw new ImportedRunError(this.run.path, imported);
     const expected = layers.map(describeLayer);
@@ -129,6 +148,7 @@ export class QueryGradients {
           layers: layers.map(({ path }) => path),
           normalizer: this.storedNormalizer(),
           lossReduction: 'sum',
+          attribute,
         }),
     );
     const found = collector.parts.map(describeLayer);
@@ -165,6 +185,11 @@ function matchLayers(expected: readonly string[], collect: () => GradientCollect
   }
 }
 
+function dispose({ collector, byToken }: KnownModel): void {
+  collector.dispose();
+  byToken?.dispose();
+}
+
 function describeLayer({ path, gradientShape }: Pick<LayerRecord, 'path' | 'gradientShape'>): string {
   return `${path} [${gradientShape.join(', ')}]`;
 }
@@ -182,11 +207,4 @@ function areSame(left: readonly object[], right: readonly object[]): boolean {
 function split(values: Float32Array, rows: number): Float32Array[] {
   const width = values.length / rows;
   return Array.from({ length: rows }, (_, i) => values.slice(i * width, (i + 1) * width));
-}
-
-/** The sum of rows [width]: the gradient of the sum of their losses. */
-function sum(rows: readonly Float32Array[]): Float32Array {
-  const total = new Float64Array(rows[0]?.length ?? 0);
-  for (const row of rows) row.forEach((value, i) => (total[i] = (total[i] ?? 0) + value));
-  return Float32Array.from(total);
 }

@@ -25,7 +25,7 @@ export class Run {
     try {
       manifest = readRunManifest(path);
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+      if (!['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '')) throw cause;
       const reason = reasonWhyNot(path);
       throw new RunNotFoundError(path, reason, { cause });
     }
@@ -90,6 +90,7 @@ function ofModel(frozen: RunManifest['frozen']): string {
 
 function reasonWhyNot(path: string): string {
   if (!fs.existsSync(path)) return 'it does not exist';
+  if (!fs.statSync(path).isDirectory()) return 'it is a file';
   const foreign = fs.existsSync(`${path}/gradients.bin`) && fs.existsSync(`${path}/info.json`);
   return foreign
     ? 'it is a gradient store or an index of Bergson’s, of which `bergson import` makes one'

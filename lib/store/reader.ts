@@ -2,7 +2,13 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { ClosedError, CorruptStoreError, ExampleRangeError, RowNotWrittenError } from '../errors';
+import {
+  ClosedError,
+  CorruptStoreError,
+  ExampleRangeError,
+  RowNotWrittenError,
+  StoreNotFoundError,
+} from '../errors';
 import {
   BLOCK_BYTES,
   STORE_FILES,
@@ -71,13 +77,12 @@ export class GradientStoreReader {
 
   /**
    * Opens the store in `directory` and checks the size of every file. Throws {@link CorruptStoreError},
-   * InvalidLayoutError, CorruptRecordError, UnsupportedVersionError, or the file system's own error when
-   * there is no `info.json`.
+   * InvalidLayoutError, CorruptRecordError, UnsupportedVersionError, or StoreNotFoundError when there is no `info.json`.
    */
   static open(directory: string): GradientStoreReader {
     const current = currentDirectory(directory);
     const at = (name: string) => path.join(current, name);
-    const layout = parseInfo(fs.readFileSync(at(STORE_FILES.info), 'utf8'), at(STORE_FILES.info));
+    const layout = parseInfo(readInfo(current), at(STORE_FILES.info));
     const manifest = readManifest(current);
     if (manifest && encodeInfo(manifest.layout) !== encodeInfo(layout)) {
       const [expected, found] = [encodeInfo(manifest.layout), encodeInfo(layout)];
@@ -131,6 +136,27 @@ export class GradientStoreReader {
   /** The row of `example`: [width]. Throws ExampleRangeError, RowNotWrittenError. */
   row(example: number): Float32Array {
     return this.readRows([example]);
+  }
+
+  /** Whether all rows of `example` are there: its own, or those of its tokens. */
+  holds(example: number): boolean {
+    if (this.tokens === undefined) return this.isWritten(example);
+    const [first, end] = this.tokens.rowsOf(example);
+    return (
+      first < end &&
+      Array.from({ length: end - first }, (_, i) => first + i).every((row) => this.isWritten(row))
+    );
+  }
+
+  /** The row of `example`, or those of its tokens, each [width]. Throws ExampleRangeError, RowNotWrittenError. */
+  rowsOf(example: number): Float32Array[] {
+    if (this.tokens === undefined) return [this.row(example)];
+    if (!Number.isInteger(example) || example < 0 || example >= this.tokens.examples)
+      throw new ExampleRangeError(this.directory, example, this.tokens.examples);
+    if (!this.holds(example))
+      throw new RowNotWrittenError(this.directory, example, this.rowsWritten, this.rows);
+    const [first, end] = this.tokens.rowsOf(example);
+    return Array.from({ length: end - first }, (_, i) => this.row(first + i));
   }
 
   /** The rows of `examples`, in the order asked for: [n, width]. Throws ExampleRangeError, RowNotWrittenError. */
@@ -210,6 +236,16 @@ export class GradientStoreReader {
 
   private readStored(first: number, stored: Float32Array | Uint16Array): void {
     readRowBytes(this.file(), first, bytesOf(stored));
+  }
+}
+
+/** @throws StoreNotFoundError */
+function readInfo(directory: string): string {
+  try {
+    return fs.readFileSync(path.join(directory, STORE_FILES.info), 'utf8');
+  } catch (cause) {
+    if (!['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '')) throw cause;
+    throw new StoreNotFoundError(directory, { cause });
   }
 }
 

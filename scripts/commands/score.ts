@@ -8,6 +8,7 @@ import { preconditionedStore } from '../../lib/run/run-paths';
 import { writeKnownScores, type KnownScores } from '../../lib/scores/known-scores';
 import type { ScoreFormat } from '../../lib/scores/score-formats';
 import type { ScoreSummary } from '../../lib/scores/score-store';
+import { withScoringOptions, type ScoringArguments } from '../query/scoring-options';
 import { QuerySession } from '../query/session';
 import { onTruncated } from '../query/truncation';
 import { openData } from '../score/data';
@@ -15,7 +16,7 @@ import { influenceScores } from '../score/influence';
 import { readQueries } from '../score/queries';
 import { startProgress } from '../terminal/progress-bar';
 
-interface ScoreArguments {
+interface ScoreArguments extends ScoringArguments {
   run: string;
   queries?: string;
   example?: number[];
@@ -26,10 +27,6 @@ interface ScoreArguments {
   format?: ScoreFormat;
   aggregate?: Aggregate;
   data?: string;
-  model?: string;
-  layers?: string[];
-  'unit-norm': boolean;
-  precondition: boolean;
   store?: string;
   json: boolean;
 }
@@ -38,13 +35,13 @@ export const scoreCommand: CommandModule<object, ScoreArguments> = {
   command: 'score <run>',
   describe: 'Score every training example by every query, or by itself, into a file',
   builder: (yargs) =>
-    yargs
+    withScoringOptions(yargs)
       .positional('run', { type: 'string', demandOption: true, describe: 'Directory of the run' })
       .option('queries', {
         type: 'string',
         requiresArg: true,
         describe:
-          'File of queries {"x", "y"}, or of a language model {"text"}, - for stdin; or a run, whose rows are the queries',
+          'File of queries {"x", "y"}, or of a language model {"text"} or {"messages"}, - for stdin; or a run, whose rows are the queries',
       })
       .option('example', {
         type: 'number',
@@ -88,28 +85,7 @@ export const scoreCommand: CommandModule<object, ScoreArguments> = {
         type: 'string',
         requiresArg: true,
         describe:
-          'Score the examples {"x", "y"} of this file of JSON lines in one pass, in place of the rows',
-      })
-      .option('model', {
-        type: 'string',
-        requiresArg: true,
-        describe: "Folder of the run's language model, if it is not where it was",
-      })
-      .option('layers', {
-        type: 'string',
-        array: true,
-        requiresArg: true,
-        describe: 'Score by these layers alone',
-      })
-      .option('unit-norm', {
-        type: 'boolean',
-        default: false,
-        describe: 'Divide scores by the norms of examples',
-      })
-      .option('precondition', {
-        type: 'boolean',
-        default: false,
-        describe: 'Take into account the inverse curvature that `bergson precondition` fitted',
+          'Score the examples {"x", "y"}, or as of --queries, of this file of JSON lines in one pass, in place of the rows',
       })
       .option('store', {
         type: 'string',
@@ -185,6 +161,7 @@ async function scoreByQueries(
   format: ScoreFormat,
 ): Promise<ScoreSummary> {
   const { aggregate, layers, relatif, precondition, model, queries, example } = args;
+  const { conversationColumn: column } = args;
   const session = await QuerySession.open(args.run, {
     store: relatif ? storeOfRelatif(args) : args.store,
     precondition,
@@ -196,8 +173,8 @@ async function scoreByQueries(
     const rows =
       queries === undefined
         ? session.fromExamples(example ?? []).map(({ row }) => row)
-        : await readQueries(session, queries);
-    const data = args.data === undefined ? undefined : await openData(session, args.data);
+        : await readQueries(session, queries, column);
+    const data = args.data === undefined ? undefined : await openData(session, args.data, column);
     const progress = startProgress('scoring', data?.examples ?? session.attributor.rows);
     try {
       return await session.attributor.score(rows, {

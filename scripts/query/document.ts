@@ -6,6 +6,7 @@ import type { ExampleRecord } from '../../lib/run/example-records';
 import type { RunManifest } from '../../lib/run/run-manifest';
 import type { EngineName } from '../../lib/search/gradient-index';
 import type { AskedOf } from './question';
+import type { Took } from './stopwatch';
 import type { Answer, AskOptions, Explanation, QuerySession } from './session';
 
 export interface QueryDocument {
@@ -30,6 +31,8 @@ export interface QueryDocument {
     readonly preconditioned: QuerySession['attributor']['preconditioned'];
     readonly aggregate: Aggregate | null;
   };
+  /** Milliseconds; of explanations, none. */
+  readonly took: Took;
   readonly queries: readonly DocumentedAnswer[];
 }
 
@@ -45,6 +48,7 @@ interface DocumentedAnswer extends Trace {
 export function toDocument(
   { attributor: { run, stores, preconditioned } }: QuerySession,
   { k, unitNorm = false, layers, aggregate }: AskOptions,
+  took: Took,
   answers: readonly Answer[],
   explanations: readonly (readonly Explanation[])[],
 ): QueryDocument {
@@ -58,6 +62,7 @@ export function toDocument(
       engine: { name: engine, reason },
     })),
     options: { k, unitNorm, layers: layers ?? null, preconditioned, aggregate: aggregate ?? null },
+    took,
     queries: answers.map(({ questions, trace }, i) => {
       const [first] = questions;
       const single = aggregate === undefined && first !== undefined;

@@ -1,14 +1,14 @@
-/** Prints which layers, and which heads of them, a score comes from. */
+/** Prints which layers, which heads of them and which tokens a score comes from. */
 import Table from 'cli-table3';
 import { colors } from '../terminal/colors';
-import { formatScore, truncate } from '../terminal/layout';
+import { formatScore, paragraph, truncate } from '../terminal/layout';
+import { listWords, markWords, toWords } from '../terminal/words';
 import type { Explanation } from './session';
+import type { SharesOrReason } from './token-shares';
 
 /** Layers in the order of a row, each with its heads below it, and bars as long as they count. */
-export function describeExplanation(
-  { run, store, example, score, layers }: Explanation,
-  columns: number,
-): string {
+export function describeExplanation(explanation: Explanation, columns: number): string {
+  const { run, store, example, score, layers, byToken } = explanation;
   const lines = withHeads(layers);
   const largest = Math.max(...lines.map((line) => Math.abs(line.score)), Number.MIN_VALUE);
   const table = new Table({
@@ -26,7 +26,31 @@ export function describeExplanation(
     ]);
   }
   const title = `Example ${example} scores ${formatScore(score)} in ${run}, ${store}: the sum over layers`;
-  return ['', colors.bold(title), table.toString()].join('\n');
+  return [
+    '',
+    colors.bold(title),
+    table.toString(),
+    ...(byToken === undefined
+      ? []
+      : [
+          ...describeShares(`Example ${example}, token by token`, byToken.example),
+          ...describeShares('The query, token by token', byToken.query),
+        ]),
+  ].join('\n');
+}
+
+/** The text with the words marked that add most to the score, and how much each of these adds. */
+function describeShares(title: string, shares: SharesOrReason): string[] {
+  if ('missing' in shares) return ['', paragraph(`${title}: not known, since ${shares.missing}`)];
+  const { of, score, tokens } = shares;
+  const words = toWords(tokens);
+  const under = of === 'row' ? '' : ', under the model as it is after training';
+  return [
+    '',
+    colors.bold(`${title}: ${formatScore(score)}${under}`),
+    paragraph(markWords(words, score)),
+    paragraph(colors.dim(listWords(words, score))),
+  ];
 }
 
 const BAR = 20;

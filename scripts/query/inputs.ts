@@ -1,4 +1,7 @@
-/** Reads queries: a JSON document or JSON lines, each `{ x, y, label?, text?, … }`, or `{ text }`, or `{ prompt, completion }`. */
+/**
+ * Reads queries: a JSON document or JSON lines, each `{ x, y, label?, text?, … }`, or `{ text }`, `{ prompt, completion }`, or
+ * `{ messages }`.
+ */
 import fs from 'node:fs';
 import type { Document } from '../../lib/datasets/document';
 import { readDocument } from '../../lib/datasets/read-document';
@@ -15,6 +18,8 @@ export interface QueryInput {
   readonly document?: Document;
   /** How many tokens at most the model is to go on with after the text, of which the question then is. */
   readonly goOnFor?: number;
+  /** The conversation that asks, in place of `x` and `y`: what should be a list of messages. */
+  readonly messages?: unknown;
   /** All else it says, to show. */
   readonly record: ExampleRecord;
 }
@@ -24,18 +29,30 @@ export function textInputs(name: string, texts: readonly string[]): QueryInput[]
   return texts.map((text, i) => textInput({ text }, texts.length === 1 ? name : `${name} ${i + 1}`));
 }
 
-/** The queries in `file`, `-` being stdin. @throws QueryInputError */
-export function readInputs(file: string): QueryInput[] {
+/** The conversation in `file`, `-` being stdin: a list of messages, or an object that holds one. @throws QueryInputError */
+export function readConversation(file: string, column = MESSAGES): QueryInput[] {
+  const { name, text } = readText(file);
+  if (text.trim() === '') throw new QueryInputError(name, 'holds no conversation');
+  const held = parse(text, name);
+  const messages = typeof held === 'object' && held !== null && column in held ? held[column as never] : held;
+  return [conversationInput(messages, {}, name)];
+}
+
+/** The queries in `file`, `-` being stdin; `column` is what conversations are in. @throws QueryInputError */
+export function readInputs(file: string, column?: string): QueryInput[] {
+  const { name, text } = readText(file);
+  return parseInputs(name, text, column);
+}
+
+function readText(file: string): { name: string; text: string } {
   const name = file === '-' ? 'stdin' : file;
-  let text: string;
   try {
-    text = fs.readFileSync(file === '-' ? 0 : file, 'utf8');
+    return { name, text: fs.readFileSync(file === '-' ? 0 : file, 'utf8') };
   } catch (cause) {
     throw new QueryInputError(name, `cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'error'})`, {
       cause,
     });
   }
-  return parseInputs(name, text);
 }
 
 /** Those of the `inputs` of `file` that `rows` number, from 0; all without `rows`. @throws QueryInputError */
@@ -53,34 +70,44 @@ export function chooseInputs(
 }
 
 /** The queries in `text`, which `name` names in errors. @throws QueryInputError */
-export function parseInputs(name: string, text: string): QueryInput[] {
+export function parseInputs(name: string, text: string, column?: string): QueryInput[] {
   const lines = text.split(/\r?\n/).map((line, i) => ({ line, where: `${name}, line ${i + 1}` }));
   const held = lines.filter(({ line }) => line.trim() !== '');
   const [first] = held;
   if (first === undefined) throw new QueryInputError(name, EMPTY);
   if (held.length > 1 && isJson(first.line)) {
-    return held.map(({ line, where }) => toInput(parse(line, where), where));
+    return held.map(({ line, where }) => toInput(parse(line, where), where, column));
   }
   const document = parse(text, held.length === 1 ? first.where : name);
-  if (!Array.isArray(document)) return [toInput(document, first.where)];
+  if (!Array.isArray(document)) return [toInput(document, first.where, column)];
   if (document.length === 0) throw new QueryInputError(name, EMPTY);
-  return document.map((query, i) => toInput(query, `${name}, query ${i + 1}`));
+  return document.map((query, i) => toInput(query, `${name}, query ${i + 1}`, column));
 }
 
 const EMPTY = 'holds no query; write one JSON object a line, such as {"x": [0.5, 1], "y": [1, 0]}';
 
-function toInput(query: unknown, where: string): QueryInput {
+/** What conversations are in, unless told otherwise. */
+const MESSAGES = 'messages';
+
+function toInput(query: unknown, where: string, column: string | undefined): QueryInput {
   if (typeof query !== 'object' || query === null || Array.isArray(query)) {
     throw new QueryInputError(where, 'a query must be an object with `x` and `y`');
   }
   const { x, y, ...record } = query as Record<string, unknown>;
   if (x !== undefined && y !== undefined) return { where, x, y, record };
+  const { [column ?? MESSAGES]: messages, ...others } = record;
+  if (column !== undefined && messages === undefined)
+    throw new QueryInputError(where, `has no \`${column}\``);
   const isText =
     record.text !== undefined || (record.prompt !== undefined && record.completion !== undefined);
-  if (x === undefined && y === undefined && isText) return textInput(record, where);
+  if (x === undefined && y === undefined) {
+    if (messages !== undefined && (column !== undefined || !isText))
+      return conversationInput(messages, others, where);
+    if (isText) return textInput(record, where);
+  }
   throw new QueryInputError(
     where,
-    'a query must have `x` and `y`, or `text`, or `prompt` and `completion`, ' +
+    'a query must have `x` and `y`, or `text`, or `prompt` and `completion`, or `messages`, ' +
       `found ${Object.keys(query).join(', ') || 'neither'}`,
   );
 }
@@ -95,6 +122,13 @@ function textInput({ text, ...record }: Record<string, unknown>, where: string):
     throw new QueryInputError(where, 'unusable' in document ? document.unusable : 'no text');
   if (document.text === '') throw new QueryInputError(where, 'the text is empty');
   return { where, x: undefined, y: undefined, document, record };
+}
+
+/** A query by a list of messages; whether the chat template takes them, the model's tokenizer knows. @throws QueryInputError */
+function conversationInput(messages: unknown, record: ExampleRecord, where: string): QueryInput {
+  if (!Array.isArray(messages) || messages.length === 0)
+    throw new QueryInputError(where, 'a conversation must be a list of messages with `role` and `content`');
+  return { where, x: undefined, y: undefined, messages, record };
 }
 
 function isJson(text: string): boolean {

@@ -59,11 +59,14 @@ const COMMANDS: Readonly<Record<string, PromptCommand>> = {
   },
   ':explain': {
     usage: ':explain ID',
-    describe: 'take the score of an example for the last question apart by layer',
-    run: (prompt, words) => {
+    describe: 'take the score of an example for the last question apart by layer and, of a text, token',
+    run: async (prompt, words) => {
       const question = prompt.lastQuestion();
       for (const example of wholeNumbers(':explain', words)) {
-        for (const explanation of prompt.session.explain(question, example, prompt.options))
+        for (const explanation of await prompt.session.explain(question, example, {
+          ...prompt.options,
+          tokens: true,
+        }))
           prompt.print(describeExplanation(explanation, terminalColumns()));
       }
       return true;

@@ -9,6 +9,7 @@ import { completions, findCommand, PromptError } from './prompt-commands';
 import type { Question } from './question';
 import { describeAnswer, describeSearch } from './report';
 import type { AskOptions, QuerySession } from './session';
+import { describeTook } from './stopwatch';
 
 /** What can be typed. */
 function welcome({ takesTexts }: QuerySession): string {
@@ -74,6 +75,7 @@ export class Prompt {
     const { stores } = this.session.attributor;
     for (const each of answers)
       this.print(describeAnswer(each, { columns, pictures: this.pictures, stores }));
+    this.print(colors.dim(describeTook(this.session.took())));
   }
 }
 

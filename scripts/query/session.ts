@@ -6,15 +6,17 @@ import {
   type SearchedStore,
   type TraceOptions,
 } from '../../lib/attributor';
-import { InvalidOptionError } from '../../lib/errors';
+import { BergsonError, InvalidOptionError } from '../../lib/errors';
 import { unlessDamaged } from '../../lib/query/damage';
 import type { Trace } from '../../lib/query/trace';
-import type { InputModel, InputRow } from './input-model';
+import type { InputRow } from './input-model';
 import type { QueryInput } from './inputs';
 import type { QueryModel } from './query-model';
 import type { Question } from './question';
 import { textSource } from './text-source';
+import { Stopwatch, type Took } from './stopwatch';
 import type { TextModel } from './text-model';
+import { sharesOfExample, sharesOfQuery, type ScoreOf, type SharesOrReason } from './token-shares';
 
 /** How to open a run. */
 export interface SessionOptions extends AttributorOptions {
@@ -43,10 +45,19 @@ export interface Explanation {
   readonly example: number;
   readonly score: number;
   readonly layers: readonly LayerScore[];
+  /** By the tokens of the example, and by those of the query; of runs of language models. */
+  readonly byToken?: { readonly example: SharesOrReason; readonly query: SharesOrReason };
+}
+
+/** How to take a score apart. */
+export interface ExplainOptions extends Pick<TraceOptions, 'layers' | 'unitNorm'> {
+  /** Whether by token, too, which takes the run's model. */
+  readonly tokens: boolean;
 }
 
 export class QuerySession {
-  private model: Promise<InputModel> | undefined;
+  private model: Promise<QueryModel | TextModel> | undefined;
+  private readonly stopwatch = new Stopwatch();
 
   private constructor(
     readonly attributor: Attributor,
@@ -81,17 +92,17 @@ export class QuerySession {
 
   /** Questions by gradients of the run's own model. @throws QueryInputError, SavedModelError, ModelFolderError */
   async fromInputs(inputs: readonly QueryInput[]): Promise<Question[]> {
-    this.model ??= this.loadModel();
-    const model = await this.model;
+    const model = await this.loaded();
     const questions: Question[] = [];
     for (const input of inputs) {
-      const made = await model.row(this.attributor, input);
+      const made = await this.stopwatch.measure('gradients', () => model.row(this.attributor, input));
       this.tell(input, made);
       const { row, record, truncatedTo } = made;
       questions.push({
         query: { input: input.where, ...(truncatedTo !== null && { truncatedTo }) },
-        title: `${input.document === undefined ? 'Query' : 'Text asked'} in ${input.where}`,
+        title: `${titleOf(input)} in ${input.where}`,
         record: Object.keys(record).length === 0 ? null : record,
+        input,
         row,
       });
     }
@@ -100,8 +111,7 @@ export class QuerySession {
 
   /** The rows [width] of inputs, computed at once. @throws QueryInputError, SavedModelError, ModelFolderError */
   async rowsOf(inputs: readonly QueryInput[]): Promise<Float32Array[]> {
-    this.model ??= this.loadModel();
-    const made = await (await this.model).rows(this.attributor, inputs);
+    const made = await (await this.loaded()).rows(this.attributor, inputs);
     return made.map((each, i) => {
       this.tell(inputs[i], each);
       return each.row;
@@ -110,10 +120,8 @@ export class QuerySession {
 
   /** @throws KTooLargeError, UnknownColumnError */
   async ask(questions: readonly Question[], options: AskOptions): Promise<Answer[]> {
-    const traces = await this.attributor.search(
-      questions.map(({ row }) => row),
-      options,
-    );
+    const rows = questions.map(({ row }) => row);
+    const traces = await this.stopwatch.measure('search', () => this.attributor.search(rows, options));
     return traces.map((trace, i) => ({
       questions: options.aggregate === undefined ? questions.slice(i, i + 1) : questions,
       trace,
@@ -121,18 +129,32 @@ export class QuerySession {
   }
 
   /**
-   * What each layer adds to the score of `example`, in each of the stores that hold it.
+   * What each layer adds to the score of `example`, in each of the stores that hold it and, of a run of a language model, what
+   * each token does.
    * @throws ExampleRangeError, RowNotWrittenError if none does; UnknownColumnError
    */
-  explain({ row }: Question, example: number, { layers, unitNorm }: TraceOptions): Explanation[] {
+  async explain(
+    question: Question,
+    example: number,
+    { layers, unitNorm, tokens }: ExplainOptions,
+  ): Promise<Explanation[]> {
     const { attributor } = this;
-    const holding = attributor.storesWith(example);
-    return holding.map((store) => {
+    const options = { ...(layers && { layers }), ...(unitNorm !== undefined && { unitNorm }) };
+    const explanations: Explanation[] = [];
+    for (const store of attributor.storesWith(example)) {
       const { run, name } = attributor.stores[store] as SearchedStore;
-      const found = attributor.explain(row, example, { layers, unitNorm, store });
+      const found = attributor.explain(question.row, example, { ...options, store });
       const score = found.reduce((sum, of) => sum + of.score, 0);
-      return { run: run.path, store: name, example, score, layers: found };
-    });
+      const asked = { question, example, store, options };
+      const byToken = tokens && this.takesTexts ? await this.explainTokens(asked) : {};
+      explanations.push({ run: run.path, store: name, example, score, layers: found, ...byToken });
+    }
+    return explanations;
+  }
+
+  /** How long it took to answer what was asked since this was last asked. */
+  took(): Took {
+    return this.stopwatch.lap();
   }
 
   async close(): Promise<void> {
@@ -145,6 +167,26 @@ export class QuerySession {
     if (truncatedTo !== null) this.options.onTruncated(input?.where ?? '', truncatedTo);
   }
 
+  private async explainTokens(score: ScoreOf): Promise<Pick<Explanation, 'byToken'>> {
+    try {
+      const model = (await this.loaded()) as TextModel;
+      const example = await sharesOfExample(model, this.attributor, score);
+      return { byToken: { example, query: await sharesOfQuery(model, this.attributor, score) } };
+    } catch (error) {
+      if (!(error instanceof BergsonError)) throw error;
+      const { message: missing } = error;
+      return { byToken: { example: { missing }, query: { missing } } };
+    }
+  }
+
+  /** The model, which is loaded once. */
+  private loaded(): Promise<QueryModel | TextModel> {
+    if (this.model !== undefined) return this.model;
+    const model = this.loadModel();
+    this.model = model;
+    return this.stopwatch.measure('load', () => model);
+  }
+
   private loadModel(): Promise<QueryModel | TextModel> {
     if (this.takesTexts) {
       const { TextModel } = require('./text-model') as typeof import('./text-model');
@@ -153,4 +195,9 @@ export class QuerySession {
     const { QueryModel } = require('./query-model') as typeof import('./query-model');
     return QueryModel.load(this.attributor.run);
   }
+}
+
+function titleOf({ document, messages }: QueryInput): string {
+  if (messages !== undefined) return 'Conversation asked';
+  return document === undefined ? 'Query' : 'Text asked';
 }

@@ -12,7 +12,7 @@ export interface CompiledModel {
 
 /** A batch of the one query `input`, [1, ...]. The caller disposes it. @throws QueryInputError */
 export function toBatch({ model, losses }: CompiledModel, input: QueryInput): Batch {
-  if (input.document !== undefined)
+  if (input.document !== undefined || input.messages !== undefined)
     throw new QueryInputError(input.where, 'texts ask runs of language models; this one takes `x` and `y`');
   const take = (field: 'x' | 'y', slots: readonly Slot[]) =>
     slots.map((expected, slot) => {

@@ -12,7 +12,11 @@ import type { QuerySession } from '../query/session';
 const BATCH = 32;
 
 /** Line i of `file` is example i. Passes over it once to count them. @throws QueryInputError */
-export async function openData(session: QuerySession, file: string): Promise<ScoredData> {
+export async function openData(
+  session: QuerySession,
+  file: string,
+  conversationColumn?: string,
+): Promise<ScoredData> {
   let examples = 0;
   for await (const line of linesOf(file)) {
     if (line.trim() === '') throw new QueryInputError(`${file}, line ${examples + 1}`, 'is empty');
@@ -23,7 +27,7 @@ export async function openData(session: QuerySession, file: string): Promise<Sco
   return {
     name: `${path.resolve(file)}, ${size} bytes, ${mtimeMs}`,
     examples,
-    rows: (isScored) => rowsOf(session, file, isScored),
+    rows: (isScored) => rowsOf(session, file, isScored, conversationColumn),
   };
 }
 
@@ -31,6 +35,7 @@ async function* rowsOf(
   session: QuerySession,
   file: string,
   isScored: (example: number) => boolean,
+  conversationColumn: string | undefined,
 ): AsyncGenerator<RowBatch, void, undefined> {
   let ids: number[] = [];
   let inputs: QueryInput[] = [];
@@ -38,7 +43,7 @@ async function* rowsOf(
   for await (const line of linesOf(file)) {
     if (!isScored(example)) {
       ids.push(example);
-      inputs.push(...parseInputs(`${file}, line ${example + 1}`, line));
+      inputs.push(...parseInputs(`${file}, line ${example + 1}`, line, conversationColumn));
     }
     example++;
     if (ids.length === BATCH) {
@@ -50,7 +55,9 @@ async function* rowsOf(
 }
 
 async function* linesOf(file: string): AsyncGenerator<string, void, undefined> {
-  if (!fs.existsSync(file)) throw new QueryInputError(file, 'cannot be read (ENOENT)');
+  const stat = fs.statSync(file, { throwIfNoEntry: false });
+  if (stat?.isFile() !== true)
+    throw new QueryInputError(file, `cannot be read (${stat === undefined ? 'ENOENT' : 'it is no file'})`);
   const lines = readline.createInterface({ input: fs.createReadStream(file), crlfDelay: Infinity });
   try {
     yield* lines;

@@ -5,9 +5,13 @@ import { readInputs } from '../query/inputs';
 import type { QuerySession } from '../query/session';
 
 /** The rows [width] of the queries at `from`, a file or a run. @throws QueryInputError, LayoutMismatchError */
-export async function readQueries(session: QuerySession, from: string): Promise<Float32Array[]> {
+export async function readQueries(
+  session: QuerySession,
+  from: string,
+  conversationColumn?: string,
+): Promise<Float32Array[]> {
   if (from === '-' || !fs.statSync(from, { throwIfNoEntry: false })?.isDirectory()) {
-    const questions = await session.fromInputs(readInputs(from));
+    const questions = await session.fromInputs(readInputs(from, conversationColumn));
     return questions.map(({ row }) => row);
   }
   return session.attributor.rowsOfRun(Run.open(from));

@@ -34,6 +34,7 @@ it('trains, and shows the passages of sentences with words marked, in lines of 1
     /^A sentence of an address that it was not trained on/m,
     /^\+0\.\d+ {2}.*, 20\d\d; seen at steps \d+, \d+$/m,
     /\[\S+\]/,
+    /^An answer takes \d+ ms once the model is loaded/m,
   ])
     expect(demo.stdout).toMatch(line);
   for (const line of demo.stdout.replaceAll(run, 'runs/demo-lm').split('\n'))

@@ -27,6 +27,7 @@ describe('the demo', () => {
       /helped most +hurt most/,
       /│ self-influence, all epochs +│ 0\.\d{3} │ +\d+ % │/,
       /takes [\d.]+ (kB|MB) on disk/,
+      /An answer takes \d+ ms once the model is loaded/,
       /A training step takes [+-][\d.]+ % with the collector/,
     ]) {
       expect(demo.stdout).toMatch(line);
@@ -186,7 +187,7 @@ describe('the demo', () => {
       {
         what: 'two',
         args: ['--example', '1', '--input', queries],
-        says: 'one of --example, --text and --input',
+        says: 'one of --example, --text, --conversation and --input',
       },
       { what: 'an id that is no number', args: ['--example', 'seven'], says: 'whole numbers' },
     ])('exits with 2 on $what', ({ args, says }) => {

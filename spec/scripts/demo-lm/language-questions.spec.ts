@@ -3,7 +3,9 @@ import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { trainByteLevelBpe } from '../../../scripts/demo-lm/byte-level-bpe';
 import { LanguageQuestions } from '../../../scripts/demo-lm/language-questions';
-import { markWords } from '../../../scripts/demo-lm/report';
+import { markWords } from '../../../scripts/terminal/words';
+import { textInputs } from '../../../scripts/query/inputs';
+import { QuerySession } from '../../../scripts/query/session';
 import { trainLanguageModel } from '../../../scripts/train/train-language-model';
 import { silent } from '../../build/support';
 import { writeJsonl } from '../../datasets/support';
@@ -84,6 +86,22 @@ it('takes a passage’s score apart by words, which are its text', async () => {
   expect(highest[0]?.example).toBe(1);
   await questions.close();
   expect(tf.memory().numTensors).toBe(before);
+});
+
+it('takes scores of a run of training apart by the gradients of the trained model, and says so', async () => {
+  const session = await QuerySession.open(run, { engine: 'exact', onTruncated: () => undefined });
+  const [question, own] = await session.fromInputs(
+    textInputs('here', ['Rain in the valley.', PASSAGES[0] ?? '']),
+  );
+  const [explanation] = await session.explain(question!, 0, { tokens: true });
+  const { example, query } = explanation!.byToken!;
+  expect(example).toMatchObject({ of: 'model' });
+  const product = own!.row.reduce((sum, value, i) => sum + value * question!.row[i]!, 0);
+  const size = Math.hypot(...own!.row) * Math.hypot(...question!.row);
+  expect('score' in example && Math.abs(example.score - product) / size).toBeLessThan(1e-5);
+  expect(query).toMatchObject({ of: 'row' });
+  expect('score' in query && Math.abs(query.score - explanation!.score) / size).toBeLessThan(1e-5);
+  await session.close();
 });
 
 it('marks the words that add most to a score of its sign', () => {

@@ -28,7 +28,7 @@ describe('parseInputs', () => {
     {
       what: 'a query without targets',
       text: '{"x": [1]}',
-      says: /^q, line 1: a query must have `x` and `y`, or `text`, or `prompt` and `completion`, found x$/,
+      says: /^q, line 1: a query must have `x` and `y`, or `text`, or `prompt` and `completion`, or `messages`, found x$/,
     },
     { what: 'a number', text: '3', says: /^q, line 1: a query must be an object/ },
   ])('says where $what is wrong', ({ text, says }) => {

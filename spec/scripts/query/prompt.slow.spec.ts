@@ -69,12 +69,16 @@ if (!terminals)
     await terminal.wait(PROMPT);
     const query = '{"x": [1, 0, -1, 0.5, 2], "y": [0, 1, 0], "text": "asked"}';
     const first = await terminal.type(`${query}\r`, PROMPT);
+    expect(first).toMatch(
+      /Answered in [\d.]+ ms, after \d+\.\d s of loading the model: .* for gradients, .* search\./,
+    );
     expect(first).toContain('Query in the prompt, line 1, asked');
     const [model, aside] = [path.join(run, 'model'), path.join(run, 'aside')];
     fs.renameSync(model, aside);
     const second = await terminal.type(`${UP}\r`, PROMPT);
+    expect(second).toMatch(/Answered in [\d.]+ ms: .* for gradients/);
     fs.renameSync(aside, model);
-    const table = (text: string) => text.slice(text.indexOf('┌'));
+    const table = (text: string) => text.slice(text.indexOf('┌'), text.indexOf('Answered in'));
     expect(table(second)).toBe(table(first));
     terminal.type('\u0004', '').catch(() => undefined);
     expect(await terminal.exit()).toBe(0);

@@ -62,7 +62,12 @@ it('answers texts on the command line, and says what it cut off', async () => {
   ]);
   expect(stderr).toBe("--text 2: the text was cut off after 64 tokens, as the run's own are\n");
   expect(code).toBe(0);
-  const { queries } = JSON.parse(stdout) as QueryDocument;
+  const { queries, took } = JSON.parse(stdout) as QueryDocument;
+  // Milliseconds: nothing is answered in none, nor does any of this take a minute.
+  for (const time of Object.values(took)) {
+    expect(time).toBeGreaterThan(0);
+    expect(time).toBeLessThan(60_000);
+  }
   expect(queries.map(({ query }) => query)).toEqual([
     { input: '--text 1' },
     { input: '--text 2', truncatedTo: 64 },
@@ -144,7 +149,9 @@ it('asks by what is typed at the prompt, if it is nothing else', async () => {
   const prompt = new Prompt(session, { k: 1 }, false);
   const printed = jest.spyOn(console, 'log').mockImplementation(() => undefined);
   for (const line of [FOX, `:text ${FOX}`, JSON.stringify({ text: FOX }), '0']) await prompt.take(line);
-  const answers = printed.mock.calls.map(([text]) => String(text));
+  const lines = printed.mock.calls.map(([text]) => String(text));
+  const answers = lines.filter((line) => !line.startsWith('Answered in '));
+  expect(lines).toHaveLength(2 * answers.length);
   printed.mockRestore();
   expect(answers[0]).toContain(`Text asked in the prompt, ${FOX}`);
   expect(answers[1]).toBe(answers[0]);
