@@ -15,11 +15,14 @@ import {
   type ProjectedRecord,
   type ProjectionSettings,
 } from './projected-format';
-import { gaussian, seededUniform } from './random';
+import { seededUniform } from './random';
 
 /** Rows that the axes are found from, and the most axes: more than that make searching slow, and no better. */
 const SAMPLE_ROWS = 1024;
 const MOST_AXES = 128;
+
+/** Numbers in that sample, 64 MiB: of rows wider than 16,384, fewer are taken. */
+const SAMPLE_NUMBERS = 2 ** 24;
 
 /** What the axes are to hold of the rows' squared norms. */
 const SHARE = 0.98;
@@ -46,7 +49,6 @@ export function projectRows(
   const axes = principalAxes(sampleUnitRows(store, norms, uniform), width, {
     most: MOST_AXES,
     share: SHARE,
-    normal: () => gaussian(uniform),
   });
   const order = descending(store, norms);
   const rank = new Int32Array(store.rows).fill(-1);
@@ -108,7 +110,8 @@ function sampleUnitRows(
 ): Float32Array {
   const held: number[] = [];
   for (let example = 0; example < store.rows; example++) if (store.isWritten(example)) held.push(example);
-  const count = Math.min(SAMPLE_ROWS, held.length);
+  const most = Math.max(2, Math.min(SAMPLE_ROWS, Math.floor(SAMPLE_NUMBERS / store.width)));
+  const count = Math.min(most, held.length);
   const chosen = Array.from({ length: count }, (_, i) => {
     const j = i + Math.floor(uniform() * (held.length - i)); // Fisher-Yates, as far as needed
     [held[i], held[j]] = [held[j] ?? 0, held[i] ?? 0];

@@ -10,7 +10,7 @@ import { indexPaths, storeChecksum } from './hnsw-format';
 
 /** How rows are projected. */
 export interface ProjectionSettings {
-  /** Seeds the sample of rows and the random directions. */
+  /** Seeds the sample of rows that the axes are found from. */
   readonly seed: number;
   /** Index rows divided by their norm: answers searches with `unitNorm`, and no others. */
   readonly unitNorm: boolean;
