@@ -76,7 +76,7 @@ describe('the demo', () => {
           examples: DIGITS,
           coverage: { attributed: 5258, trained: 5258 },
         },
-        store: 'epoch_1',
+        stores: [{ run, store: 'epoch_1' }],
         options: { k: 3, unitNorm: false, layers: null },
         queries: [{ query: { example: 17 } }, { query: { example: 4 } }],
       });
