@@ -245,7 +245,9 @@ export class Attributor {
    */
   explain(row: Float32Array, example: number, options: ExplainOptions = {}): LayerScore[] {
     const { store } = options.store === undefined ? this.primary : this.storeAt(options.store);
-    const scores = store.rowsOf(example).map((found) => this.explainRow(row, [found], options)[0] ?? []);
+    const rows = store.rowsOf(example);
+    const query = this.explainedQuery(row, options);
+    const scores = rows.map((found) => this.scoresByLayer(query, [found], options)[0] ?? []);
     const [first = []] = scores;
     return first.map(({ layer }, i) => ({
       layer,
@@ -260,18 +262,9 @@ export class Attributor {
   explainRow(
     row: Float32Array,
     parts: readonly Float32Array[],
-    { layers, unitNorm = false }: Pick<SearchOptions, 'layers' | 'unitNorm'> = {},
+    options: Pick<SearchOptions, 'layers' | 'unitNorm'> = {},
   ): LayerScore[][] {
-    const { run, store } = this.primary;
-    if (run.manifest.projection.projectionTarget === 'global') throw new GlobalRowsError(run.path);
-    const offsets = columnOffsets(store.layout);
-    const chosen = layers === undefined ? store.columns.map((_, i) => i) : layerNumbers(store, layers);
-    const [query = row] = this.preconditioning.toQueries([row], { unitNorm });
-    const norm = unitNorm ? normOver(sumOfRows(parts), offsets, chosen) : 1;
-    return parts.map((part) => {
-      const scores = layerScores(query, part, offsets);
-      return chosen.map((i) => ({ layer: store.columns[i]?.layer ?? '', score: (scores[i] ?? 0) / norm }));
-    });
+    return this.scoresByLayer(this.explainedQuery(row, options), parts, options);
   }
 
   /**
@@ -362,6 +355,32 @@ export class Attributor {
   private alone(): Pick<OpenedIndex, 'store'> {
     if (this.sources.length === 1) return this.primary;
     throw new InvalidOptionError('store', this.sources.map(({ name }) => name).join(' and '), 'one alone');
+  }
+
+  /** The query that is searched with for `row`. @throws GlobalRowsError */
+  private explainedQuery(
+    row: Float32Array,
+    { unitNorm = false }: Pick<SearchOptions, 'unitNorm'>,
+  ): Float32Array {
+    const { run } = this;
+    if (run.manifest.projection.projectionTarget === 'global') throw new GlobalRowsError(run.path);
+    const [query = row] = this.preconditioning.toQueries([row], { unitNorm });
+    return query;
+  }
+
+  private scoresByLayer(
+    query: Float32Array,
+    parts: readonly Float32Array[],
+    { layers, unitNorm = false }: Pick<SearchOptions, 'layers' | 'unitNorm'>,
+  ): LayerScore[][] {
+    const { store } = this.primary;
+    const offsets = columnOffsets(store.layout);
+    const chosen = layers === undefined ? store.columns.map((_, i) => i) : layerNumbers(store, layers);
+    const norm = unitNorm ? normOver(sumOfRows(parts), offsets, chosen) : 1;
+    return parts.map((part) => {
+      const scores = layerScores(query, part, offsets);
+      return chosen.map((i) => ({ layer: store.columns[i]?.layer ?? '', score: (scores[i] ?? 0) / norm }));
+    });
   }
 
   private makeGradients(): QueryGradients {
