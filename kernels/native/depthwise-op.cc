@@ -101,7 +101,7 @@ Operation depthwise_operation() {
   return {kName,
           {"image: float", "output_gradients: float"},
           ProjectionAttributes::specs(true),
-          "gradients: float",
+          {"gradients: float"},
           create_projection<kName, true>,
           compute<Place::kProcessor>,
           compute<Place::kGpu>,

@@ -53,7 +53,7 @@ Operation draw_columns_operation() {
   return {kName,
           {"columns: int32"},
           {"matrix: list(int) >= 6"},
-          "drawn: float",
+          {"drawn: float"},
           create,
           compute<Place::kProcessor>,
           compute<Place::kGpu>,

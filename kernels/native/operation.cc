@@ -67,10 +67,10 @@ void refuse(TF_OpKernelContext* context, const char* name, const std::string& wh
   fail(context, kInvalidArgument, name, why);
 }
 
-TF_Tensor* allocate_output(TF_OpKernelContext* context, const std::vector<std::size_t>& shape) {
+TF_Tensor* allocate_output(TF_OpKernelContext* context, int index, const std::vector<std::size_t>& shape) {
   Status status;
   const std::vector<int64_t> sizes(shape.begin(), shape.end());
-  TF_Tensor* output = tf.TF_AllocateOutput(context, 0, kFloat, sizes.data(), static_cast<int>(sizes.size()),
+  TF_Tensor* output = tf.TF_AllocateOutput(context, index, kFloat, sizes.data(), static_cast<int>(sizes.size()),
                                            elements(shape) * sizeof(float), status);
   if (status.ok()) return output;
   tf.TF_OpKernelContext_Failure(context, status);
@@ -79,7 +79,7 @@ TF_Tensor* allocate_output(TF_OpKernelContext* context, const std::vector<std::s
 
 void write_output_later(TF_OpKernelContext* context, const std::vector<std::size_t>& shape,
                         const std::function<void(float*)>& fill) {
-  TF_Tensor* output = allocate_output(context, shape);
+  TF_Tensor* output = allocate_output(context, 0, shape);
   if (output == nullptr) return;
   float* data = static_cast<float*>(tf.TF_TensorData(output));
   std::fill_n(data, elements(shape), std::numeric_limits<float>::quiet_NaN());
@@ -104,11 +104,11 @@ std::string register_operation(const Operation& operation) {
   TF_OpDefinitionBuilder* builder = tf.TF_NewOpDefinitionBuilder(operation.name);
   for (const char* input : operation.inputs) tf.TF_OpDefinitionBuilderAddInput(builder, input);
   for (const char* attribute : operation.attributes) tf.TF_OpDefinitionBuilderAddAttr(builder, attribute);
-  tf.TF_OpDefinitionBuilderAddOutput(builder, operation.output);
+  for (const char* output : operation.outputs) tf.TF_OpDefinitionBuilderAddOutput(builder, output);
   tf.TF_RegisterOpDefinition(builder, status);
   if (!status.ok()) return status.message();
   const auto register_kernel = [&](const char* device, void (*compute)(void*, TF_OpKernelContext*)) {
-    if (!status.ok()) return;
+    if (!status.ok() || compute == nullptr) return;
     TF_KernelBuilder* kernel =
         tf.TF_NewKernelBuilder(operation.name, device, operation.create, compute, operation.destroy);
     tf.TF_RegisterKernelBuilder(operation.name, kernel, status);

@@ -81,13 +81,13 @@ void fail(TF_OpKernelContext* context, int code, const char* name, const std::st
 // Fails the operation `name` for its arguments.
 void refuse(TF_OpKernelContext* context, const char* name, const std::string& why);
 
-// The only output, of float32; null, and the context told why, where TensorFlow has no memory.
-TF_Tensor* allocate_output(TF_OpKernelContext* context, const std::vector<std::size_t>& shape);
+// An output, of float32; null, and the context told why, where TensorFlow has no memory.
+TF_Tensor* allocate_output(TF_OpKernelContext* context, int index, const std::vector<std::size_t>& shape);
 
 // Lets `fill` write the only output; not called where there is nothing to write.
 template <class Fill>
 void write_output(TF_OpKernelContext* context, const std::vector<std::size_t>& shape, const Fill& fill) {
-  TF_Tensor* output = allocate_output(context, shape);
+  TF_Tensor* output = allocate_output(context, 0, shape);
   if (output == nullptr) return;
   if (elements(shape) > 0) fill(static_cast<float*>(tf.TF_TensorData(output)));
   tf.TF_DeleteTensor(output);
@@ -101,9 +101,10 @@ struct Operation {
   const char* name;
   std::vector<const char*> inputs;
   std::vector<const char*> attributes;
-  const char* output;
+  std::vector<const char*> outputs;
   void* (*create)(TF_OpKernelConstruction*);
   void (*compute)(void* kernel, TF_OpKernelContext*);
+  // Null for an operation of the processor alone.
   void (*compute_on_gpu)(void* kernel, TF_OpKernelContext*);
   void (*destroy)(void* kernel);
 };

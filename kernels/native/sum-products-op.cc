@@ -82,7 +82,7 @@ Operation sum_products_operation() {
   return {kName,
           {"output_gradients: float", "values: float", "center: float"},
           {},
-          "sums: float",
+          {"sums: float"},
           create,
           compute<Place::kProcessor>,
           compute<Place::kGpu>,
