@@ -24,6 +24,12 @@ export function nativeBackend(): TensorFlowBackend | null {
   return typeof nativeAddon() === 'string' ? null : (tensorFlowBackend() ?? null);
 }
 
+/** The backend to call those on that are for the processor alone, or null where plain ones serve, as they do on a GPU. */
+export function nativeProcessor(): TensorFlowBackend | null {
+  const backend = nativeBackend();
+  return backend?.isUsingGpuDevice === true ? null : backend;
+}
+
 /** What native operations run on, in a word. */
 export function nativeDevice(addon: Addon): string {
   return tensorFlowBackend()?.isUsingGpuDevice === true ? 'CUDA' : (addon.instructionSets[0] ?? '');

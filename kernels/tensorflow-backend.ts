@@ -10,6 +10,7 @@ export interface TensorFlowBackend {
     readonly TF_Version: string;
     readonly TF_ATTR_INT: number;
     readonly TF_ATTR_FLOAT: number;
+    readonly TF_ATTR_STRING: number;
     readonly TF_ATTR_TYPE: number;
     readonly TF_FLOAT: number;
     readonly TF_INT32: number;
@@ -26,7 +27,7 @@ export interface TensorFlowBackend {
 export interface OpAttribute {
   readonly name: string;
   readonly type: number;
-  readonly value: number | number[];
+  readonly value: number | number[] | string;
 }
 
 /** The `tensorflow` backend if it is the one selected now, else undefined. */

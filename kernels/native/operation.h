@@ -41,6 +41,7 @@ class Input {
   // Whether it is anything but the empty matrix [0, 0] that stands for nothing.
   bool present() const { return !(rank() == 2 && shape_[0] == 0 && shape_[1] == 0); }
   std::size_t rank() const { return shape_.size(); }
+  const std::vector<std::size_t>& shape() const { return shape_; }
   std::size_t operator[](std::size_t axis) const { return shape_[axis]; }
   // Null where nothing is present.
   const float* data() const { return present() ? static_cast<const float*>(tf.TF_TensorData(tensor_)) : nullptr; }

@@ -11,5 +11,7 @@ Operation project_normalized_patches_operation();
 Operation sum_products_operation();
 Operation depthwise_operation();
 Operation draw_columns_operation();
+Operation activation_operation();
+Operation activation_gradient_operation();
 
 }  // namespace bergson

@@ -20,6 +20,8 @@ namespace {
 #include "tiles-generic.h"
 #include "vectors-x86.h"
 #include "dots-generic.h"
+#include "exponential-generic.h"
+#include "activations-generic.h"
 
 void multiply(const Product& p) { multiply_with<Ymm, Ymm, 6>(p); }
 void add_products(const Lines& lines, float* out) { add_products_with<Ymm>(lines, out); }
@@ -30,6 +32,13 @@ float widen(const void* from, bool half, std::size_t count, float* out) {
   return widen_with<Ymm>(from, half, count, out);
 }
 float dots(const Dots& d, float* sums) { return dots_with<Ymm>(d, sums); }
+void activate(ActivationFunction function, const float* x, std::size_t count, float* out) {
+  activate_with<Ymm>(function, x, count, out);
+}
+void activation_gradients(ActivationFunction function, const float* x, const float* gradients, std::size_t count,
+                          float* out) {
+  activation_gradients_with<Ymm>(function, x, gradients, count, out);
+}
 }  // namespace
 }  // namespace bergson
 
@@ -43,6 +52,7 @@ namespace bergson {
 static bool supported() {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
 }
-const InstructionSet kAvx2 = {"avx2", supported, multiply, add_products, inverse_roots, widen, dots};
+const InstructionSet kAvx2 = {"avx2", supported, multiply, add_products, inverse_roots,
+    widen, dots, activate, activation_gradients};
 }  // namespace bergson
 #endif

@@ -41,6 +41,8 @@ struct Zmm {
 };
 
 #include "dots-generic.h"
+#include "exponential-generic.h"
+#include "activations-generic.h"
 
 void multiply(const Product& p) { multiply_with<Zmm, Ymm, 8>(p); }
 void add_products(const Lines& lines, float* out) { add_products_with<Zmm>(lines, out); }
@@ -51,6 +53,13 @@ float widen(const void* from, bool half, std::size_t count, float* out) {
   return widen_with<Zmm>(from, half, count, out);
 }
 float dots(const Dots& d, float* sums) { return dots_with<Zmm>(d, sums); }
+void activate(ActivationFunction function, const float* x, std::size_t count, float* out) {
+  activate_with<Zmm>(function, x, count, out);
+}
+void activation_gradients(ActivationFunction function, const float* x, const float* gradients, std::size_t count,
+                          float* out) {
+  activation_gradients_with<Zmm>(function, x, gradients, count, out);
+}
 }  // namespace
 }  // namespace bergson
 
@@ -62,6 +71,7 @@ float dots(const Dots& d, float* sums) { return dots_with<Zmm>(d, sums); }
 
 namespace bergson {
 static bool supported() { return __builtin_cpu_supports("avx512f") && kAvx2.supported(); }
-const InstructionSet kAvx512 = {"avx512", supported, multiply, add_products, inverse_roots, widen, dots};
+const InstructionSet kAvx512 = {"avx512", supported, multiply, add_products, inverse_roots,
+    widen, dots, activate, activation_gradients};
 }  // namespace bergson
 #endif

@@ -45,6 +45,8 @@ struct Four {
 };
 
 #include "dots-generic.h"
+#include "exponential-generic.h"
+#include "activations-generic.h"
 
 bool supported() { return true; }
 void multiply(const Product& p) { multiply_with<Four, Four, 4>(p); }
@@ -56,7 +58,15 @@ float widen(const void* from, bool half, std::size_t count, float* out) {
   return widen_with<Four>(from, half, count, out);
 }
 float dots(const Dots& d, float* sums) { return dots_with<Four>(d, sums); }
+void activate(ActivationFunction function, const float* x, std::size_t count, float* out) {
+  activate_with<Four>(function, x, count, out);
+}
+void activation_gradients(ActivationFunction function, const float* x, const float* gradients, std::size_t count,
+                          float* out) {
+  activation_gradients_with<Four>(function, x, gradients, count, out);
+}
 }  // namespace
 
-const InstructionSet kBaseline = {"baseline", supported, multiply, add_products, inverse_roots, widen, dots};
+const InstructionSet kBaseline = {"baseline", supported, multiply, add_products, inverse_roots,
+    widen, dots, activate, activation_gradients};
 }  // namespace bergson

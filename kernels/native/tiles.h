@@ -38,6 +38,9 @@ struct Dots {
   std::size_t query_count;
 };
 
+// kernels/activation.ts defines them.
+enum class ActivationFunction { kGelu, kGeluTanh, kSilu };
+
 // Each element is summed over k in order, whatever m and n are: how work is divided over rows does not show.
 struct InstructionSet {
   const char* name;
@@ -51,6 +54,10 @@ struct InstructionSet {
   float (*widen)(const void* from, bool half, std::size_t count, float* out);
   // Adds the inner products of a row with each query to sums; returns the sum of the row's squares.
   float (*dots)(const Dots&, float* sums);
+  // out [count] = the function of x.
+  void (*activate)(ActivationFunction, const float* x, std::size_t count, float* out);
+  // out [count] = gradients times the function's derivative at x.
+  void (*activation_gradients)(ActivationFunction, const float* x, const float* gradients, std::size_t count, float* out);
 };
 
 extern const InstructionSet kBaseline;

@@ -60,8 +60,8 @@ export function lacking(set: string): string {
   return addon.instructionSets.includes(set) ? '' : ` (skipped: this processor has no ${set})`;
 }
 
-/** A test for each instruction set, by whose operations it runs where this processor has it, and one of the CUDA kernels. */
-export function eachDevice(name: string, body: () => void): void {
+/** A test for each instruction set, by whose operations it runs where this processor has it. */
+export function eachInstructionSet(name: string, body: () => void): void {
   for (const set of INSTRUCTION_SETS) {
     const reason = lacking(set);
     (reason === '' ? it : it.skip)(`${name}, on ${set}${reason}`, () => {
@@ -73,6 +73,11 @@ export function eachDevice(name: string, body: () => void): void {
       }
     });
   }
+}
+
+/** {@link eachInstructionSet}, and a test of the CUDA kernels. */
+export function eachDevice(name: string, body: () => void): void {
+  eachInstructionSet(name, body);
   it(`${name}, on emulated CUDA`, () => {
     withCuda(emulatedDriver(), body);
   });

@@ -12,6 +12,8 @@ interface Case {
   readonly op: string;
   readonly inputs: number[][];
   readonly window?: number[];
+  /** Of activations. */
+  readonly function?: string;
 }
 
 let state = 1;
@@ -35,6 +37,15 @@ function rightCase(): Case {
   if (chance(0.2)) {
     const shape = [n, ...Array.from({ length: random(3) }, () => random(9)), o];
     return { op: 'BergsonSumProducts', inputs: [shape, shape, bias ? [o] : [0, 0]] };
+  }
+  if (chance(0.1)) {
+    const shape = Array.from({ length: random(4) }, () => random(40));
+    const gradient = chance(0.5);
+    return {
+      op: gradient ? 'BergsonActivationGradient' : 'BergsonActivation',
+      inputs: gradient ? [shape, shape] : [shape],
+      function: ['gelu', 'geluTanh', 'silu'][random(3)] ?? '',
+    };
   }
   const suffix = (k: number) => (normalized ? [[k, o], bias ? [o] : [0, 0], [2]] : []);
   const name = normalized ? 'BergsonProjectNormalized' : 'BergsonProject';
@@ -69,7 +80,7 @@ function rightCase(): Case {
 }
 
 /** Up to three sizes, ranks or attributes of the case changed at random. */
-function spoil({ op, inputs, window }: Case): Case {
+function spoil({ op, inputs, window, ...rest }: Case): Case {
   const spoiled = inputs.map((shape) => [...shape]);
   const spoiledWindow = window && [...window];
   for (let i = one(3); i > 0; i--) {
@@ -84,12 +95,15 @@ function spoil({ op, inputs, window }: Case): Case {
     else if (change === 1) shape.splice(random(shape.length + 1), 0, random(4));
     else if (shape.length > 0) shape[random(shape.length)] = random(12);
   }
-  return { op, inputs: spoiled, ...(spoiledWindow === undefined ? {} : { window: spoiledWindow }) };
+  return { ...rest, op, inputs: spoiled, ...(spoiledWindow === undefined ? {} : { window: spoiledWindow }) };
 }
 
-function run(backend: TensorFlowBackend, { op, inputs, window }: Case): 'result' | 'refusal' {
+function run(backend: TensorFlowBackend, drawn: Case): 'result' | 'refusal' {
+  const { op, inputs, window, function: value } = drawn;
   const attributes: OpAttribute[] = [];
-  if (op !== 'BergsonSumProducts') {
+  if (value !== undefined) {
+    attributes.push({ name: 'function', type: backend.binding.TF_ATTR_STRING, value });
+  } else if (op !== 'BergsonSumProducts') {
     attributes.push({ name: 'multiplier', type: backend.binding.TF_ATTR_FLOAT, value: 2 });
   }
   if (window !== undefined) {
