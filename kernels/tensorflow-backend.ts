@@ -8,6 +8,7 @@ export interface TensorFlowBackend {
   readonly isUsingGpuDevice: boolean;
   readonly binding: {
     readonly TF_Version: string;
+    readonly TF_ATTR_BOOL: number;
     readonly TF_ATTR_INT: number;
     readonly TF_ATTR_FLOAT: number;
     readonly TF_ATTR_STRING: number;
@@ -27,7 +28,7 @@ export interface TensorFlowBackend {
 export interface OpAttribute {
   readonly name: string;
   readonly type: number;
-  readonly value: number | number[] | string;
+  readonly value: boolean | number | number[] | string;
 }
 
 /** The `tensorflow` backend if it is the one selected now, else undefined. */

@@ -1,51 +1,114 @@
-/** What layer normalisation computes before its weights apply, forward and backward in 14 passes over the data. */
+/** Layer and root mean square normalization, in few passes over the data. */
 import * as tf from '@tensorflow/tfjs';
+import { nativeProcessor } from '../kernels/native';
+import {
+  normalizationGradientNatively,
+  normalizationGradientPlainly,
+  normalizeNatively,
+  normalizePlainly,
+  noWeight,
+  type Moments,
+} from '../kernels/normalization';
+import type { TensorFlowBackend } from '../kernels/tensorflow-backend';
+
+export interface Standardization extends Moments {
+  /** The axes the moments are over, each in [0, rank). */
+  readonly axes: number[];
+  /** What the result is multiplied by, and what is then added: each of the axes' shape, or null for none. */
+  readonly scale?: tf.Tensor | null;
+  readonly shift?: tf.Tensor | null;
+}
 
 /**
- * (x - mean) / sqrt(variance + epsilon), the moments being over `axes`.
+ * (x - mean) / sqrt(variance + epsilon) times scale plus shift; x / sqrt(mean x² + epsilon) where it is not centered. Right
+ * to second order: while an outer gradient is being recorded, the backward pass is made of plain operations of x.
  *
- * Right to second order: while an outer gradient is being recorded, the backward pass is computed from x again
- * rather than from what the forward pass left.
+ * Where the addon serves, that is one operation over the last axis, and one backward, which computes the moments of x again.
  *
  * @param x float32, any shape.
- * @param axes The axes the moments are over, each in [0, rank).
  * @returns float32, the shape of x; the caller disposes it.
- * @see Ba, Kiros and Hinton, Layer Normalization, arXiv 1607.06450, equation 4.
+ * @see Ba, Kiros and Hinton, Layer Normalization, arXiv 1607.06450, equation 4; Zhang and Sennrich, Root Mean Square Layer
+ *   Normalization, arXiv 1910.07467, equation 4.
  */
-export function standardize(x: tf.Tensor, axes: number[], epsilon: number): tf.Tensor {
+export function standardize(x: tf.Tensor, { axes, scale, shift, ...moments }: Standardization): tf.Tensor {
+  return tf.tidy(() => {
+    if (nativeProcessor() !== null && axes.length === 1 && axes[0] === x.rank - 1) {
+      const inputs = { x, scale: scale ?? noWeight(), shift: shift ?? noWeight() };
+      return tf.engine().runKernel<tf.Tensor>(KERNEL, inputs, { ...moments });
+    }
+    const weightShape = x.shape.map((size, axis) => (axes.includes(axis) ? size : 1));
+    let y = standardizePlainly(x, axes, moments);
+    if (scale) y = tf.mul(y, tf.reshape(scale, weightShape));
+    if (shift) y = tf.add(y, tf.reshape(shift, weightShape));
+    return y;
+  });
+}
+
+function standardizePlainly(x: tf.Tensor, axes: number[], moments: Moments): tf.Tensor {
   return tf.customGrad((input, save) => {
     const values = input as tf.Tensor;
-    const { normalized, inverse } = normalize(values, axes, epsilon);
+    const { normalized, inverse } = normalizePlainly(values, axes, moments);
     (save as tf.GradSaveFunc)([values, normalized, inverse]);
     return {
       value: normalized,
       gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
         const [x, normalized, inverse] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
         const recorded = tf.engine().isTapeOn();
-        return backward(dy, recorded ? normalize(x, axes, epsilon) : { normalized, inverse }, axes);
+        const from = recorded ? normalizePlainly(x, axes, moments) : { normalized, inverse };
+        return normalizationGradientPlainly(dy, from, axes, moments.centered);
       },
     };
   })(x);
 }
 
-interface Normalized {
-  /** The shape of x. */
-  readonly normalized: tf.Tensor;
-  /** 1 / sqrt(variance + epsilon): the shape of x with `axes` of size 1. */
-  readonly inverse: tf.Tensor;
-}
+/** What the operation is to tfjs, whose registry alone has gradients that are computed only for the inputs that need one. */
+const KERNEL = 'BergsonNormalization';
 
-function normalize(x: tf.Tensor, axes: number[], epsilon: number): Normalized {
-  const centered = tf.sub(x, tf.mean(x, axes, true));
-  const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centered), axes, true), epsilon));
-  return { normalized: tf.mul(centered, inverse), inverse };
-}
+const kernel: tf.KernelConfig = {
+  kernelName: KERNEL,
+  backendName: 'tensorflow',
+  kernelFunc: ({ inputs, attrs, backend }) => {
+    const { x, scale, shift } = inputs as Record<'x' | 'scale' | 'shift', tf.Tensor>;
+    return normalizeNatively(
+      x,
+      scale,
+      shift,
+      attrs as unknown as Moments,
+      backend as unknown as TensorFlowBackend,
+    );
+  },
+};
 
-/** Gradient of x: (dy - mean(dy) - y mean(dy y)) / sqrt(variance + epsilon), y the normalised x. */
-function backward(dy: tf.Tensor, { normalized, inverse }: Normalized, axes: number[]): tf.Tensor {
-  return tf.tidy(() => {
-    const alongOutput = tf.mean(tf.mul(dy, normalized), axes, true);
-    const centered = tf.sub(dy, tf.mean(dy, axes, true));
-    return tf.mul(tf.sub(centered, tf.mul(normalized, alongOutput)), inverse);
-  });
+const gradient: tf.GradConfig = {
+  kernelName: KERNEL,
+  inputsToSave: ['x', 'scale'],
+  gradFunc(dy, saved, attrs) {
+    const [x, scale] = saved as [tf.Tensor, tf.Tensor];
+    const moments = attrs as unknown as Moments;
+    const gradients = dy as tf.Tensor;
+    const last = [x.rank - 1];
+    const others = x.shape.map((_, axis) => axis).slice(0, -1);
+    return {
+      x: () => {
+        const backend = nativeProcessor();
+        if (backend !== null && !tf.engine().isTapeOn()) {
+          return normalizationGradientNatively(x, scale, gradients, moments, backend);
+        }
+        const scaled = scale.rank === 1 ? tf.mul(gradients, scale) : gradients;
+        return normalizationGradientPlainly(
+          scaled,
+          normalizePlainly(x, last, moments),
+          last,
+          moments.centered,
+        );
+      },
+      scale: () => tf.sum(tf.mul(gradients, standardize(x, { axes: last, ...moments })), others),
+      shift: () => tf.sum(gradients, others),
+    };
+  },
+};
+
+if ((tf.getGradient(KERNEL) as tf.GradConfig | undefined) === undefined) {
+  tf.registerKernel(kernel);
+  tf.registerGradient(gradient);
 }

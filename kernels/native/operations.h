@@ -13,5 +13,7 @@ Operation depthwise_operation();
 Operation draw_columns_operation();
 Operation activation_operation();
 Operation activation_gradient_operation();
+Operation normalization_operation();
+Operation normalization_gradient_operation();
 
 }  // namespace bergson

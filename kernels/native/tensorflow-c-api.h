@@ -53,6 +53,8 @@ constexpr size_t kAllocatorAttributesBytes = offsetof(TF_AllocatorAttributes, on
     (TF_OpKernelConstruction*, const char* name, int64_t* values, int count, TF_Status*))                            \
   X(void, TF_OpKernelConstruction_GetAttrFloat,                                                                      \
     (TF_OpKernelConstruction*, const char* name, float* value, TF_Status*))                                          \
+  X(void, TF_OpKernelConstruction_GetAttrBool,                                                                       \
+    (TF_OpKernelConstruction*, const char* name, unsigned char* value, TF_Status*))                                  \
   X(void, TF_OpKernelConstruction_GetAttrString,                                                                     \
     (TF_OpKernelConstruction*, const char* name, char* value, size_t most, TF_Status*))                              \
   X(void, TF_OpKernelConstruction_Failure, (TF_OpKernelConstruction*, TF_Status*))                                   \

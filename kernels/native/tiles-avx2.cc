@@ -22,6 +22,7 @@ namespace {
 #include "dots-generic.h"
 #include "exponential-generic.h"
 #include "activations-generic.h"
+#include "normalization-generic.h"
 
 void multiply(const Product& p) { multiply_with<Ymm, Ymm, 6>(p); }
 void add_products(const Lines& lines, float* out) { add_products_with<Ymm>(lines, out); }
@@ -39,6 +40,10 @@ void activation_gradients(ActivationFunction function, const float* x, const flo
                           float* out) {
   activation_gradients_with<Ymm>(function, x, gradients, count, out);
 }
+void normalize(const Normalization& n, const float* x, float* out) { normalize_with<Ymm>(n, x, out); }
+void normalization_gradients(const Normalization& n, const float* x, const float* gradients, float* out) {
+  normalization_gradients_with<Ymm>(n, x, gradients, out);
+}
 }  // namespace
 }  // namespace bergson
 
@@ -53,6 +58,6 @@ static bool supported() {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
 }
 const InstructionSet kAvx2 = {"avx2", supported, multiply, add_products, inverse_roots,
-    widen, dots, activate, activation_gradients};
+    widen, dots, activate, activation_gradients, normalize, normalization_gradients};
 }  // namespace bergson
 #endif

@@ -43,6 +43,7 @@ struct Zmm {
 #include "dots-generic.h"
 #include "exponential-generic.h"
 #include "activations-generic.h"
+#include "normalization-generic.h"
 
 void multiply(const Product& p) { multiply_with<Zmm, Ymm, 8>(p); }
 void add_products(const Lines& lines, float* out) { add_products_with<Zmm>(lines, out); }
@@ -60,6 +61,10 @@ void activation_gradients(ActivationFunction function, const float* x, const flo
                           float* out) {
   activation_gradients_with<Zmm>(function, x, gradients, count, out);
 }
+void normalize(const Normalization& n, const float* x, float* out) { normalize_with<Zmm>(n, x, out); }
+void normalization_gradients(const Normalization& n, const float* x, const float* gradients, float* out) {
+  normalization_gradients_with<Zmm>(n, x, gradients, out);
+}
 }  // namespace
 }  // namespace bergson
 
@@ -72,6 +77,6 @@ void activation_gradients(ActivationFunction function, const float* x, const flo
 namespace bergson {
 static bool supported() { return __builtin_cpu_supports("avx512f") && kAvx2.supported(); }
 const InstructionSet kAvx512 = {"avx512", supported, multiply, add_products, inverse_roots,
-    widen, dots, activate, activation_gradients};
+    widen, dots, activate, activation_gradients, normalize, normalization_gradients};
 }  // namespace bergson
 #endif

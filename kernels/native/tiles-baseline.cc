@@ -47,6 +47,7 @@ struct Four {
 #include "dots-generic.h"
 #include "exponential-generic.h"
 #include "activations-generic.h"
+#include "normalization-generic.h"
 
 bool supported() { return true; }
 void multiply(const Product& p) { multiply_with<Four, Four, 4>(p); }
@@ -65,8 +66,12 @@ void activation_gradients(ActivationFunction function, const float* x, const flo
                           float* out) {
   activation_gradients_with<Four>(function, x, gradients, count, out);
 }
+void normalize(const Normalization& n, const float* x, float* out) { normalize_with<Four>(n, x, out); }
+void normalization_gradients(const Normalization& n, const float* x, const float* gradients, float* out) {
+  normalization_gradients_with<Four>(n, x, gradients, out);
+}
 }  // namespace
 
 const InstructionSet kBaseline = {"baseline", supported, multiply, add_products, inverse_roots,
-    widen, dots, activate, activation_gradients};
+    widen, dots, activate, activation_gradients, normalize, normalization_gradients};
 }  // namespace bergson

@@ -41,6 +41,15 @@ struct Dots {
 // kernels/activation.ts defines them.
 enum class ActivationFunction { kGelu, kGeluTanh, kSilu };
 
+// kernels/normalization.ts defines it. Rows of `width`; without `scale` or `shift` where they are null.
+struct Normalization {
+  std::size_t width;
+  float epsilon;
+  bool centered;
+  const float* scale;
+  const float* shift;
+};
+
 // Each element is summed over k in order, whatever m and n are: how work is divided over rows does not show.
 struct InstructionSet {
   const char* name;
@@ -58,6 +67,10 @@ struct InstructionSet {
   void (*activate)(ActivationFunction, const float* x, std::size_t count, float* out);
   // out [count] = gradients times the function's derivative at x.
   void (*activation_gradients)(ActivationFunction, const float* x, const float* gradients, std::size_t count, float* out);
+  // out = a row x normalized.
+  void (*normalize)(const Normalization&, const float* x, float* out);
+  // out = the gradient of a row x.
+  void (*normalization_gradients)(const Normalization&, const float* x, const float* gradients, float* out);
 };
 
 extern const InstructionSet kBaseline;

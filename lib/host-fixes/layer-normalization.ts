@@ -3,14 +3,11 @@
  *
  * tfjs's layer tiles mean, variance, gamma and beta to the full size of its input and calls batch normalisation,
  * because the gradient of that does not broadcast: some 50 passes over the data forward and backward, where
- * 20 do. This one is a method of the layer class and no registered gradient can reach it, so it is replaced
+ * 20 do, or two native operations. This one is a method of the layer class and no registered gradient can reach it, so it is replaced
  * on the prototype.
  */
 import * as tf from '@tensorflow/tfjs';
 import { standardize } from '../standardize';
-
-/** Keyword argument of the replaced `call`: a function to be given the standardised input as it is computed. */
-export const STANDARDIZED = 'bergson:standardized';
 
 type Call = (
   this: LayerNormalization,
@@ -36,8 +33,7 @@ export function replaceLayerNormalization(): () => void {
     const x = Array.isArray(inputs) ? inputs[0] : inputs;
     // tfjs's own error messages stay the ones users see.
     if (x?.dtype !== 'float32') return original.call(this, inputs, kwargs);
-    const report = kwargs?.[STANDARDIZED] as ((standardized: tf.Tensor) => void) | undefined;
-    return tf.tidy(() => layerNormalization(x, this, report));
+    return layerNormalization(x, this);
   };
   prototype.call = replacement;
   return () => {
@@ -45,16 +41,11 @@ export function replaceLayerNormalization(): () => void {
   };
 }
 
-/** x float32 [...] to the same shape. `report` is given the standardised x, which the caller's tidy disposes. */
+/** x float32 [...] to the same shape. */
 function layerNormalization(
   x: tf.Tensor,
-  { axis, epsilon, gamma, beta }: LayerNormalization,
-  report?: (standardized: tf.Tensor) => void,
+  { axis: axes, epsilon, gamma, beta }: LayerNormalization,
 ): tf.Tensor {
-  const weightShape = x.shape.map((size, i) => (axis.includes(i) ? size : 1));
-  let y = standardize(x, axis, epsilon);
-  report?.(y);
-  if (gamma !== null) y = tf.mul(y, tf.reshape(gamma.read(), weightShape));
-  if (beta !== null) y = tf.add(y, tf.reshape(beta.read(), weightShape));
-  return y;
+  const weights = { scale: gamma?.read() ?? null, shift: beta?.read() ?? null };
+  return standardize(x, { axes, epsilon, centered: true, ...weights });
 }

@@ -4,7 +4,6 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { sumProducts } from '../../kernels/sum-products';
-import { STANDARDIZED } from '../host-fixes/layer-normalization';
 import { standardize } from '../standardize';
 import { scaleAndShift, vectorMatrix } from './gradient-matrix';
 import type { Layer, LayerGradient } from './layer-gradient';
@@ -26,26 +25,16 @@ export const layerNormalizationGradient: LayerGradient<LayerNormalizationLayer> 
   ],
 
   forward({ layer, call, inputs, kwargs, includeBias }, tap) {
-    let standardized: tf.Tensor | undefined;
-    const reported = {
-      ...kwargs,
-      [STANDARDIZED]: (x: tf.Tensor) => {
-        standardized = tf.keep(x.clone());
-      },
-    };
-    const output = call(layer, inputs, reported) as tf.Tensor;
-    standardized ??= standardize(inputs[0] as tf.Tensor, layer.axis, layer.epsilon);
-    const tapped = tap(output, [standardized], ([standardized], outputGradient) => {
+    const { axis: axes, epsilon } = layer;
+    return tap(call(layer, inputs, kwargs) as tf.Tensor, inputs, ([x], outputGradient) => {
       const byGroup = (x: tf.Tensor) => groupChannels(layer, x);
       const sums = sumProducts({
         outputGradients: byGroup(outputGradient),
-        values: byGroup(standardized as tf.Tensor),
+        values: byGroup(standardize(x as tf.Tensor, { axes, epsilon, centered: true })),
         center: null,
       });
       return [scaleAndShift(sums, Boolean(layer.gamma), Boolean(layer.beta) && includeBias)];
     });
-    standardized.dispose();
-    return tapped;
   },
 };
 

@@ -36,15 +36,13 @@ export class LayerNorm extends tf.layers.Layer {
 
   /** What the weights apply to. */
   normalize(x: tf.Tensor): tf.Tensor {
-    return standardize(x, [x.rank - 1], this.epsilon);
-  }
-
-  weigh(normalized: tf.Tensor): tf.Tensor {
-    return tf.add(tf.mul(normalized, this.scale.read()), this.shift.read());
+    return standardize(x, { axes: [x.rank - 1], epsilon: this.epsilon, centered: true });
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
-    return this.weigh(this.normalize(onlyInput(inputs)));
+    const x = onlyInput(inputs);
+    const [scale, shift] = [this.scale.read(), this.shift.read()];
+    return standardize(x, { axes: [x.rank - 1], epsilon: this.epsilon, centered: true, scale, shift });
   }
 
   override getConfig(): tf.serialization.ConfigDict {
@@ -62,10 +60,9 @@ const layerNormGradient: LayerGradient<LayerNorm> = {
     { name: '', weights: variablesOf(scale, includeBias ? shift : null), asMatrix: vectorMatrix },
   ],
 
-  forward({ layer, inputs, includeBias }, tap) {
-    const normalized = layer.normalize(onlyInput(inputs));
-    return tap(layer.weigh(normalized), [normalized], ([values], outputGradients) => {
-      const sums = sumProducts({ outputGradients, values: values as tf.Tensor, center: null });
+  forward({ layer, call, inputs, kwargs, includeBias }, tap) {
+    return tap(call(layer, inputs, kwargs) as tf.Tensor, inputs, ([x], outputGradients) => {
+      const sums = sumProducts({ outputGradients, values: layer.normalize(x as tf.Tensor), center: null });
       return [scaleAndShift(sums, true, includeBias)];
     });
   },

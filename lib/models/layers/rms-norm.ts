@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { vectorMatrix } from '../../layers/gradient-matrix';
 import { registerLayerGradient, type LayerGradient } from '../../layers/layer-gradient';
 import { variablesOf } from '../../layers/weight';
+import { standardize } from '../../standardize';
 import { onlyInput, onlyShape } from './composite-layer';
 
 export interface RmsNormArgs {
@@ -29,29 +30,15 @@ export class RmsNorm extends tf.layers.Layer {
     this.built = true;
   }
 
-  /** What the scale applies to. Differentiable once. */
+  /** What the scale applies to. */
   normalize(x: tf.Tensor): tf.Tensor {
-    return tf.customGrad((input, save) => {
-      const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(input as tf.Tensor), -1, true), this.epsilon));
-      const normalized = tf.mul(input as tf.Tensor, inverse);
-      (save as tf.GradSaveFunc)([normalized, inverse]);
-      return {
-        value: normalized,
-        gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
-          const [normalized, inverse] = saved as [tf.Tensor, tf.Tensor];
-          const along = tf.mean(tf.mul(dy, normalized), -1, true);
-          return tf.mul(tf.sub(dy, tf.mul(normalized, along)), inverse);
-        },
-      };
-    })(x);
-  }
-
-  weigh(normalized: tf.Tensor): tf.Tensor {
-    return tf.mul(normalized, this.scale.read());
+    return standardize(x, { axes: [x.rank - 1], epsilon: this.epsilon, centered: false });
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
-    return this.weigh(this.normalize(onlyInput(inputs)));
+    const x = onlyInput(inputs);
+    const scale = this.scale.read();
+    return standardize(x, { axes: [x.rank - 1], epsilon: this.epsilon, centered: false, scale });
   }
 
   override getConfig(): tf.serialization.ConfigDict {
@@ -67,11 +54,10 @@ const rmsNormGradient: LayerGradient<RmsNorm> = {
 
   parts: ({ scale }) => [{ name: '', weights: variablesOf(scale), asMatrix: vectorMatrix }],
 
-  forward({ layer, inputs }, tap) {
-    const normalized = layer.normalize(onlyInput(inputs));
-    return tap(layer.weigh(normalized), [normalized], ([values], outputGradient) => {
+  forward({ layer, call, inputs, kwargs }, tap) {
+    return tap(call(layer, inputs, kwargs) as tf.Tensor, inputs, ([x], outputGradient) => {
       const [n = 0] = outputGradient.shape;
-      const products = tf.mul(outputGradient, values as tf.Tensor);
+      const products = tf.mul(outputGradient, layer.normalize(x as tf.Tensor));
       return [{ gradient: tf.sum(products.reshape([n, -1, products.shape.at(-1) ?? 0]), 1).expandDims(2) }];
     });
   },

@@ -14,6 +14,8 @@ interface Case {
   readonly window?: number[];
   /** Of activations. */
   readonly function?: string;
+  /** Of normalizations. */
+  readonly centered?: boolean;
 }
 
 let state = 1;
@@ -45,6 +47,16 @@ function rightCase(): Case {
       op: gradient ? 'BergsonActivationGradient' : 'BergsonActivation',
       inputs: gradient ? [shape, shape] : [shape],
       function: ['gelu', 'geluTanh', 'silu'][random(3)] ?? '',
+    };
+  }
+  if (chance(0.1)) {
+    const shape = [...Array.from({ length: random(3) }, () => random(9)), one(70)];
+    const weight = () => (chance(0.5) ? [shape.at(-1) ?? 0] : [0, 0]);
+    const gradient = chance(0.5);
+    return {
+      op: gradient ? 'BergsonNormalizationGradient' : 'BergsonNormalization',
+      inputs: [shape, weight(), gradient ? shape : weight()],
+      centered: chance(0.5),
     };
   }
   const suffix = (k: number) => (normalized ? [[k, o], bias ? [o] : [0, 0], [2]] : []);
@@ -99,10 +111,15 @@ function spoil({ op, inputs, window, ...rest }: Case): Case {
 }
 
 function run(backend: TensorFlowBackend, drawn: Case): 'result' | 'refusal' {
-  const { op, inputs, window, function: value } = drawn;
+  const { op, inputs, window, function: value, centered } = drawn;
   const attributes: OpAttribute[] = [];
   if (value !== undefined) {
     attributes.push({ name: 'function', type: backend.binding.TF_ATTR_STRING, value });
+  } else if (centered !== undefined) {
+    attributes.push(
+      { name: 'epsilon', type: backend.binding.TF_ATTR_FLOAT, value: 1e-5 },
+      { name: 'centered', type: backend.binding.TF_ATTR_BOOL, value: centered },
+    );
   } else if (op !== 'BergsonSumProducts') {
     attributes.push({ name: 'multiplier', type: backend.binding.TF_ATTR_FLOAT, value: 2 });
   }
