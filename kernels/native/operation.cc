@@ -125,7 +125,8 @@ std::string register_all() {
                                      project_normalized_operation(), project_normalized_patches_operation(),
                                      sum_products_operation(), depthwise_operation(), draw_columns_operation(),
                                      activation_operation(), activation_gradient_operation(),
-                                     normalization_operation(), normalization_gradient_operation()}) {
+                                     normalization_operation(), normalization_gradient_operation(),
+                                     causal_attention_operation(), causal_attention_gradients_operation()}) {
     const std::string failure = register_operation(operation);
     if (!failure.empty()) return failure;
   }

@@ -15,5 +15,7 @@ Operation activation_operation();
 Operation activation_gradient_operation();
 Operation normalization_operation();
 Operation normalization_gradient_operation();
+Operation causal_attention_operation();
+Operation causal_attention_gradients_operation();
 
 }  // namespace bergson

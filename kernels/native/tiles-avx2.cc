@@ -23,6 +23,7 @@ namespace {
 #include "exponential-generic.h"
 #include "activations-generic.h"
 #include "normalization-generic.h"
+#include "softmax-generic.h"
 
 void multiply(const Product& p) { multiply_with<Ymm, Ymm, 6>(p); }
 void add_products(const Lines& lines, float* out) { add_products_with<Ymm>(lines, out); }
@@ -44,6 +45,8 @@ void normalize(const Normalization& n, const float* x, float* out) { normalize_w
 void normalization_gradients(const Normalization& n, const float* x, const float* gradients, float* out) {
   normalization_gradients_with<Ymm>(n, x, gradients, out);
 }
+float largest(const float* row, std::size_t count) { return largest_with<Ymm>(row, count); }
+float exponentials(float* row, std::size_t count, float shift) { return exponentials_with<Ymm>(row, count, shift); }
 }  // namespace
 }  // namespace bergson
 
@@ -58,6 +61,7 @@ static bool supported() {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
 }
 const InstructionSet kAvx2 = {"avx2", supported, multiply, add_products, inverse_roots,
-    widen, dots, activate, activation_gradients, normalize, normalization_gradients};
+    widen, dots, activate, activation_gradients, normalize, normalization_gradients,
+    largest, exponentials};
 }  // namespace bergson
 #endif

@@ -44,6 +44,7 @@ struct Zmm {
 #include "exponential-generic.h"
 #include "activations-generic.h"
 #include "normalization-generic.h"
+#include "softmax-generic.h"
 
 void multiply(const Product& p) { multiply_with<Zmm, Ymm, 8>(p); }
 void add_products(const Lines& lines, float* out) { add_products_with<Zmm>(lines, out); }
@@ -65,6 +66,8 @@ void normalize(const Normalization& n, const float* x, float* out) { normalize_w
 void normalization_gradients(const Normalization& n, const float* x, const float* gradients, float* out) {
   normalization_gradients_with<Zmm>(n, x, gradients, out);
 }
+float largest(const float* row, std::size_t count) { return largest_with<Zmm>(row, count); }
+float exponentials(float* row, std::size_t count, float shift) { return exponentials_with<Zmm>(row, count, shift); }
 }  // namespace
 }  // namespace bergson
 
@@ -77,6 +80,7 @@ void normalization_gradients(const Normalization& n, const float* x, const float
 namespace bergson {
 static bool supported() { return __builtin_cpu_supports("avx512f") && kAvx2.supported(); }
 const InstructionSet kAvx512 = {"avx512", supported, multiply, add_products, inverse_roots,
-    widen, dots, activate, activation_gradients, normalize, normalization_gradients};
+    widen, dots, activate, activation_gradients, normalize, normalization_gradients,
+    largest, exponentials};
 }  // namespace bergson
 #endif

@@ -48,6 +48,7 @@ struct Four {
 #include "exponential-generic.h"
 #include "activations-generic.h"
 #include "normalization-generic.h"
+#include "softmax-generic.h"
 
 bool supported() { return true; }
 void multiply(const Product& p) { multiply_with<Four, Four, 4>(p); }
@@ -70,8 +71,11 @@ void normalize(const Normalization& n, const float* x, float* out) { normalize_w
 void normalization_gradients(const Normalization& n, const float* x, const float* gradients, float* out) {
   normalization_gradients_with<Four>(n, x, gradients, out);
 }
+float largest(const float* row, std::size_t count) { return largest_with<Four>(row, count); }
+float exponentials(float* row, std::size_t count, float shift) { return exponentials_with<Four>(row, count, shift); }
 }  // namespace
 
 const InstructionSet kBaseline = {"baseline", supported, multiply, add_products, inverse_roots,
-    widen, dots, activate, activation_gradients, normalize, normalization_gradients};
+    widen, dots, activate, activation_gradients, normalize, normalization_gradients,
+    largest, exponentials};
 }  // namespace bergson

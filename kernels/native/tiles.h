@@ -71,6 +71,10 @@ struct InstructionSet {
   void (*normalize)(const Normalization&, const float* x, float* out);
   // out = the gradient of a row x.
   void (*normalization_gradients)(const Normalization&, const float* x, const float* gradients, float* out);
+  // The largest of a row's numbers, `count` a multiple of 16; what is not a number does not count.
+  float (*largest)(const float* row, std::size_t count);
+  // row [count] = exp(row - shift), to within 2 units in the last place, and 0 below e^-87; returns the sum. `count` is a multiple of 16.
+  float (*exponentials)(float* row, std::size_t count, float shift);
 };
 
 extern const InstructionSet kBaseline;

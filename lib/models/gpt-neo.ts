@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Architecture } from './architecture';
 import { Gpt2FeedForward } from './gpt2';
 import { readActivation, type ActivationName } from './layers/activation';
-import { causalAttention, joinHeads, splitHeads } from './layers/causal-attention';
+import { causalAttention } from './layers/causal-attention';
 import { applyTo, CompositeLayer, onlyInput } from './layers/composite-layer';
 import { LayerNorm } from './layers/layer-norm';
 import { Linear } from './layers/linear';
@@ -45,10 +45,8 @@ class Attention extends CompositeLayer {
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
     const { heads, window } = this.args;
     const x = onlyInput(inputs);
-    const apart = (map: Linear) => splitHeads(applyTo(map, x), heads);
-    const options = { scale: 1, window };
-    const mixed = causalAttention(apart(this.q_proj), apart(this.k_proj), apart(this.v_proj), options);
-    return applyTo(this.out_proj, joinHeads(mixed));
+    const maps = [this.q_proj, this.k_proj, this.v_proj].map((map) => applyTo(map, x));
+    return applyTo(this.out_proj, causalAttention(maps, { heads, scale: 1, window }));
   }
 }
 

@@ -2,11 +2,10 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Architecture } from './architecture';
 import { ACTIVATIONS, readActivation, type ActivationName } from './layers/activation';
-import { causalAttention, joinHeads, splitQueryKeyValue } from './layers/causal-attention';
+import { causalAttention } from './layers/causal-attention';
 import { applyTo, CompositeLayer, onlyInput } from './layers/composite-layer';
 import { LayerNorm } from './layers/layer-norm';
 import { Linear } from './layers/linear';
-import { rotate } from './layers/rotary';
 import { TokenEmbedding } from './layers/token-embedding';
 import { rotaryFrequencies, rotaryShare } from './rotary-frequencies';
 
@@ -14,7 +13,7 @@ interface GptNeoXBlockArgs extends tf.serialization.ConfigDict {
   readonly name: string;
   readonly width: number;
   readonly heads: number;
-  /** Of rotary embeddings, as `rotate` takes them. */
+  /** Of rotary embeddings, as `causalAttention` takes them. */
   readonly frequencies: number[];
   readonly attentionBias: boolean;
   readonly innerWidth: number;
@@ -41,10 +40,11 @@ class Attention extends CompositeLayer {
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
     const { heads, width, frequencies } = this.args;
     const mapped = applyTo(this.query_key_value, onlyInput(inputs));
-    const [query, key, value] = splitQueryKeyValue(mapped, heads, 'head by head');
-    const options = { scale: 1 / Math.sqrt(width / heads), window: null };
-    const mixed = causalAttention(rotate(query, frequencies), rotate(key, frequencies), value, options);
-    return applyTo(this.dense, joinHeads(mixed));
+    const scale = 1 / Math.sqrt(width / heads);
+    return applyTo(
+      this.dense,
+      causalAttention([mapped], { heads, scale, frequencies, order: 'head by head' }),
+    );
   }
 }
 

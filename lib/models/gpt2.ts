@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Architecture } from './architecture';
 import { ACTIVATIONS, readActivation, type ActivationName } from './layers/activation';
-import { causalAttention, joinHeads, splitQueryKeyValue } from './layers/causal-attention';
+import { causalAttention } from './layers/causal-attention';
 import { applyTo, CompositeLayer, onlyInput } from './layers/composite-layer';
 import { LayerNorm } from './layers/layer-norm';
 import { Linear } from './layers/linear';
@@ -37,13 +37,8 @@ class Attention extends CompositeLayer {
 
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
     const { heads, scale } = this.args;
-    const [query, key, value] = splitQueryKeyValue(
-      applyTo(this.c_attn, onlyInput(inputs)),
-      heads,
-      'map by map',
-    );
-    const mixed = causalAttention(query, key, value, { scale, window: null });
-    return applyTo(this.c_proj, joinHeads(mixed));
+    const mapped = applyTo(this.c_attn, onlyInput(inputs));
+    return applyTo(this.c_proj, causalAttention([mapped], { heads, scale, order: 'map by map' }));
   }
 }
 

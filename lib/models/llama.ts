@@ -2,11 +2,10 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Architecture } from './architecture';
 import { ACTIVATIONS, readActivation, type ActivationName } from './layers/activation';
-import { causalAttention, joinHeads, splitHeads } from './layers/causal-attention';
+import { causalAttention } from './layers/causal-attention';
 import { applyTo, CompositeLayer, onlyInput } from './layers/composite-layer';
 import { Linear } from './layers/linear';
 import { RmsNorm } from './layers/rms-norm';
-import { rotate } from './layers/rotary';
 import { preNorm } from './layers/pre-norm';
 import { TokenEmbedding } from './layers/token-embedding';
 import type { ModelConfig } from './model-config';
@@ -19,7 +18,7 @@ interface LlamaBlockArgs extends tf.serialization.ConfigDict {
   /** Heads of keys and values, each shared by as many of the queries' as divide it. */
   readonly keyHeads: number;
   readonly headSize: number;
-  /** Of rotary embeddings, as `rotate` takes them. */
+  /** Of rotary embeddings, as `causalAttention` takes them. */
   readonly frequencies: number[];
   /** How far a position looks back; null: to the beginning. */
   readonly window: number | null;
@@ -60,11 +59,9 @@ class Attention extends CompositeLayer {
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
     const { heads, keyHeads, headSize, frequencies, window } = this.args;
     const x = onlyInput(inputs);
-    const query = rotate(splitHeads(applyTo(this.q_proj, x), heads), frequencies);
-    const key = rotate(splitHeads(applyTo(this.k_proj, x), keyHeads), frequencies);
-    const value = splitHeads(applyTo(this.v_proj, x), keyHeads);
-    const mixed = causalAttention(query, key, value, { scale: 1 / Math.sqrt(headSize), window });
-    return applyTo(this.o_proj, joinHeads(mixed));
+    const maps = [this.q_proj, this.k_proj, this.v_proj].map((map) => applyTo(map, x));
+    const scale = 1 / Math.sqrt(headSize);
+    return applyTo(this.o_proj, causalAttention(maps, { heads, keyHeads, scale, window, frequencies }));
   }
 }
 

@@ -7,11 +7,13 @@ import { loadBackend } from '../../../lib/backend';
 import { nativeAddon, nativeBackend } from '../../../kernels/native';
 import type { OpAttribute, TensorFlowBackend } from '../../../kernels/tensorflow-backend';
 
-/** The operation's inputs by shape, and its attributes. */
+/** The operation's inputs by shape, how many outputs it has, and its attributes. */
 interface Case {
   readonly op: string;
   readonly inputs: number[][];
+  readonly outputs?: number;
   readonly window?: number[];
+  readonly heads?: number[];
   /** Of activations. */
   readonly function?: string;
   /** Of normalizations. */
@@ -29,8 +31,28 @@ function random(limit: number): number {
 const one = (limit: number) => 1 + random(limit);
 const chance = (part: number) => random(1000) < part * 1000;
 
+function rightAttention(): Case {
+  const [n, s, size, keyHeads, joined] = [one(3), random(70), one(20), one(3), chance(0.5)];
+  const heads = joined ? keyHeads : keyHeads * one(3);
+  const maps = joined
+    ? [
+        [n, s, 3 * heads * size],
+        [0, 0],
+        [0, 0],
+      ]
+    : [heads, keyHeads, keyHeads].map((count) => [n, s, count * size]);
+  const angles = chance(0.5) ? [0, 0] : [2, s, random(Math.floor(size / 2) + 1)];
+  const forward = [...maps, angles];
+  const attribute = [heads, keyHeads, random(s + 3), joined ? random(2) : 0];
+  if (chance(0.5)) return { op: 'BergsonCausalAttention', inputs: forward, outputs: 2, heads: attribute };
+  const output = [n, s, heads * size];
+  const inputs = [...forward, output, [n, heads, s, 2], output];
+  return { op: 'BergsonCausalAttentionGradients', inputs, outputs: 3, heads: attribute };
+}
+
 /** A case in which everything fits. */
 function rightCase(): Case {
+  if (chance(0.2)) return rightAttention();
   const [n, o, q] = [one(5), one(70), one(40)];
   const left = chance(0.3) ? [0, 0] : [o, one(40)];
   const bias = chance(0.5);
@@ -92,13 +114,15 @@ function rightCase(): Case {
 }
 
 /** Up to three sizes, ranks or attributes of the case changed at random. */
-function spoil({ op, inputs, window, ...rest }: Case): Case {
-  const spoiled = inputs.map((shape) => [...shape]);
-  const spoiledWindow = window && [...window];
+function spoil(right: Case): Case {
+  const spoiled = right.inputs.map((shape) => [...shape]);
+  const window = right.window && [...right.window];
+  const heads = right.heads && [...right.heads];
+  const list = window ?? heads;
   for (let i = one(3); i > 0; i--) {
-    if (spoiledWindow !== undefined && chance(0.3)) {
-      spoiledWindow[random(spoiledWindow.length)] = random(9) - 3;
-      if (chance(0.1)) spoiledWindow.pop();
+    if (list !== undefined && chance(0.3)) {
+      list[random(list.length)] = random(9) - 3;
+      if (chance(0.1)) list.pop();
       continue;
     }
     const shape = spoiled[random(spoiled.length)] ?? [];
@@ -107,31 +131,43 @@ function spoil({ op, inputs, window, ...rest }: Case): Case {
     else if (change === 1) shape.splice(random(shape.length + 1), 0, random(4));
     else if (shape.length > 0) shape[random(shape.length)] = random(12);
   }
-  return { ...rest, op, inputs: spoiled, ...(spoiledWindow === undefined ? {} : { window: spoiledWindow }) };
+  return { ...right, inputs: spoiled, ...(window && { window }), ...(heads && { heads }) };
 }
 
-function run(backend: TensorFlowBackend, drawn: Case): 'result' | 'refusal' {
-  const { op, inputs, window, function: value, centered } = drawn;
+function attributesOf(
+  { op, window, heads, function: value, centered }: Case,
+  { binding }: TensorFlowBackend,
+): OpAttribute[] {
+  const { TF_ATTR_BOOL, TF_ATTR_FLOAT, TF_ATTR_INT, TF_ATTR_STRING } = binding;
+  if (heads !== undefined) {
+    return [
+      { name: 'scale', type: TF_ATTR_FLOAT, value: 0.5 },
+      { name: 'heads', type: TF_ATTR_INT, value: heads },
+    ];
+  }
+  if (value !== undefined) return [{ name: 'function', type: TF_ATTR_STRING, value }];
+  if (centered !== undefined) {
+    return [
+      { name: 'epsilon', type: TF_ATTR_FLOAT, value: 1e-5 },
+      { name: 'centered', type: TF_ATTR_BOOL, value: centered },
+    ];
+  }
   const attributes: OpAttribute[] = [];
-  if (value !== undefined) {
-    attributes.push({ name: 'function', type: backend.binding.TF_ATTR_STRING, value });
-  } else if (centered !== undefined) {
-    attributes.push(
-      { name: 'epsilon', type: backend.binding.TF_ATTR_FLOAT, value: 1e-5 },
-      { name: 'centered', type: backend.binding.TF_ATTR_BOOL, value: centered },
-    );
-  } else if (op !== 'BergsonSumProducts') {
-    attributes.push({ name: 'multiplier', type: backend.binding.TF_ATTR_FLOAT, value: 2 });
-  }
-  if (window !== undefined) {
-    attributes.push({ name: 'window', type: backend.binding.TF_ATTR_INT, value: window });
-  }
+  if (op !== 'BergsonSumProducts') attributes.push({ name: 'multiplier', type: TF_ATTR_FLOAT, value: 2 });
+  if (window !== undefined) attributes.push({ name: 'window', type: TF_ATTR_INT, value: window });
+  return attributes;
+}
+
+function run(backend: TensorFlowBackend, tried: Case): 'result' | 'refusal' {
+  const { op, inputs, outputs = 1 } = tried;
+  const attributes = attributesOf(tried, backend);
   return tf.tidy(() => {
     // TensorFlow itself refuses a wrong dtype.
     const tensors = inputs.map((shape) => tf.ones(shape, chance(0.02) ? 'int32' : 'float32'));
     try {
-      const values = backend.executeSingleOutput(op, attributes, tensors).dataSync();
-      if (values.some((value) => Number.isNaN(value))) throw new Error('internal: not a number');
+      for (const result of backend.executeMultipleOutputs(op, attributes, tensors, outputs)) {
+        if (result.dataSync().some((value) => Number.isNaN(value))) throw new Error('internal: not a number');
+      }
       return 'result';
     } catch (error) {
       if (!String(error).includes(op)) throw error;

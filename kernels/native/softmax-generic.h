@@ -1,0 +1,31 @@
+// What a softmax takes of a row whose length is a multiple of kWidth. Included like exponential-generic.h, after it.
+
+template <class Vec>
+float largest_with(const float* row, std::size_t count) {
+  using V = typename Vec::V;
+  V most = Vec::zero() - __builtin_inff();
+  for (std::size_t i = 0; i < count; i += Vec::kWidth) {
+    const V value = Vec::load(row + i);
+    most = value > most ? value : most;
+  }
+  float lanes[Vec::kWidth];
+  Vec::store(lanes, most);
+  float result = lanes[0];
+  for (float lane : lanes) result = lane > result ? lane : result;
+  return result;
+}
+
+// What would be subnormal is 0: some processors take a hundred times as long to compute one.
+template <class Vec>
+float exponentials_with(float* row, std::size_t count, float shift) {
+  using V = typename Vec::V;
+  constexpr float kLeast = -87.0f;
+  V sum = Vec::zero();
+  for (std::size_t i = 0; i < count; i += Vec::kWidth) {
+    const V x = Vec::load(row + i) - shift;
+    const V value = x < kLeast ? Vec::zero() : Exponential<Vec>::of(Exponential<Vec>::at_least(x, kLeast));
+    Vec::store(row + i, value);
+    sum = sum + value;
+  }
+  return sum_lanes<Vec>(sum);
+}
