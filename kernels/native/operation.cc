@@ -126,7 +126,8 @@ std::string register_all() {
                                      sum_products_operation(), depthwise_operation(), draw_columns_operation(),
                                      activation_operation(), activation_gradient_operation(),
                                      normalization_operation(), normalization_gradient_operation(),
-                                     causal_attention_operation(), causal_attention_gradients_operation()}) {
+                                     causal_attention_operation(), causal_attention_gradients_operation(),
+                                     cross_entropy_operation(), cross_entropy_gradient_operation()}) {
     const std::string failure = register_operation(operation);
     if (!failure.empty()) return failure;
   }

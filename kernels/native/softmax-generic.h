@@ -1,10 +1,12 @@
-// What a softmax takes of a row whose length is a multiple of kWidth. Included like exponential-generic.h, after it.
+// What a softmax takes of a row. Included like exponential-generic.h, after it.
 
+// What is no number does not count.
 template <class Vec>
 float largest_with(const float* row, std::size_t count) {
   using V = typename Vec::V;
   V most = Vec::zero() - __builtin_inff();
-  for (std::size_t i = 0; i < count; i += Vec::kWidth) {
+  std::size_t i = 0;
+  for (; i + Vec::kWidth <= count; i += Vec::kWidth) {
     const V value = Vec::load(row + i);
     most = value > most ? value : most;
   }
@@ -12,6 +14,7 @@ float largest_with(const float* row, std::size_t count) {
   Vec::store(lanes, most);
   float result = lanes[0];
   for (float lane : lanes) result = lane > result ? lane : result;
+  for (; i < count; i++) result = row[i] > result ? row[i] : result;
   return result;
 }
 

@@ -43,8 +43,10 @@ struct Zmm {
 #include "dots-generic.h"
 #include "exponential-generic.h"
 #include "activations-generic.h"
+#include "rows-generic.h"
 #include "normalization-generic.h"
 #include "softmax-generic.h"
+#include "cross-entropy-generic.h"
 
 void multiply(const Product& p) { multiply_with<Zmm, Ymm, 8>(p); }
 void add_products(const Lines& lines, float* out) { add_products_with<Zmm>(lines, out); }
@@ -68,6 +70,12 @@ void normalization_gradients(const Normalization& n, const float* x, const float
 }
 float largest(const float* row, std::size_t count) { return largest_with<Zmm>(row, count); }
 float exponentials(float* row, std::size_t count, float shift) { return exponentials_with<Zmm>(row, count, shift); }
+float cross_entropy(const float* logits, std::size_t classes, std::size_t label) {
+  return cross_entropy_with<Zmm>(logits, classes, label);
+}
+void cross_entropy_gradient(const float* logits, std::size_t classes, std::size_t label, float gradient, float* out) {
+  cross_entropy_gradient_with<Zmm>(logits, classes, label, gradient, out);
+}
 }  // namespace
 }  // namespace bergson
 
@@ -81,6 +89,7 @@ namespace bergson {
 static bool supported() { return __builtin_cpu_supports("avx512f") && kAvx2.supported(); }
 const InstructionSet kAvx512 = {"avx512", supported, multiply, add_products, inverse_roots,
     widen, dots, activate, activation_gradients, normalize, normalization_gradients,
-    largest, exponentials};
+    largest, exponentials,
+    cross_entropy, cross_entropy_gradient};
 }  // namespace bergson
 #endif

@@ -47,8 +47,10 @@ struct Four {
 #include "dots-generic.h"
 #include "exponential-generic.h"
 #include "activations-generic.h"
+#include "rows-generic.h"
 #include "normalization-generic.h"
 #include "softmax-generic.h"
+#include "cross-entropy-generic.h"
 
 bool supported() { return true; }
 void multiply(const Product& p) { multiply_with<Four, Four, 4>(p); }
@@ -73,9 +75,16 @@ void normalization_gradients(const Normalization& n, const float* x, const float
 }
 float largest(const float* row, std::size_t count) { return largest_with<Four>(row, count); }
 float exponentials(float* row, std::size_t count, float shift) { return exponentials_with<Four>(row, count, shift); }
+float cross_entropy(const float* logits, std::size_t classes, std::size_t label) {
+  return cross_entropy_with<Four>(logits, classes, label);
+}
+void cross_entropy_gradient(const float* logits, std::size_t classes, std::size_t label, float gradient, float* out) {
+  cross_entropy_gradient_with<Four>(logits, classes, label, gradient, out);
+}
 }  // namespace
 
 const InstructionSet kBaseline = {"baseline", supported, multiply, add_products, inverse_roots,
     widen, dots, activate, activation_gradients, normalize, normalization_gradients,
-    largest, exponentials};
+    largest, exponentials,
+    cross_entropy, cross_entropy_gradient};
 }  // namespace bergson

@@ -71,10 +71,13 @@ struct InstructionSet {
   void (*normalize)(const Normalization&, const float* x, float* out);
   // out = the gradient of a row x.
   void (*normalization_gradients)(const Normalization&, const float* x, const float* gradients, float* out);
-  // The largest of a row's numbers, `count` a multiple of 16; what is not a number does not count.
+  // The largest of a row's numbers; what is not a number does not count.
   float (*largest)(const float* row, std::size_t count);
   // row [count] = exp(row - shift), to within 2 units in the last place, and 0 below e^-87; returns the sum. `count` is a multiple of 16.
   float (*exponentials)(float* row, std::size_t count, float shift);
+  // -log softmax(logits)[label] of one row, and its gradient times `gradient`: out [classes].
+  float (*cross_entropy)(const float* logits, std::size_t classes, std::size_t label);
+  void (*cross_entropy_gradient)(const float* logits, std::size_t classes, std::size_t label, float gradient, float* out);
 };
 
 extern const InstructionSet kBaseline;

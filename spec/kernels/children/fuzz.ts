@@ -18,6 +18,8 @@ interface Case {
   readonly function?: string;
   /** Of normalizations. */
   readonly centered?: boolean;
+  /** Of cross-entropy: what its second input holds. */
+  readonly labels?: number;
 }
 
 let state = 1;
@@ -81,6 +83,15 @@ function rightCase(): Case {
       centered: chance(0.5),
     };
   }
+  if (chance(0.1)) {
+    const [examples, classes] = [random(9), one(70)];
+    const gradient = chance(0.5);
+    return {
+      op: gradient ? 'BergsonCrossEntropyGradient' : 'BergsonCrossEntropy',
+      inputs: [[examples, classes], [examples], ...(gradient ? [[examples]] : [])],
+      labels: random(classes + 1),
+    };
+  }
   const suffix = (k: number) => (normalized ? [[k, o], bias ? [o] : [0, 0], [2]] : []);
   const name = normalized ? 'BergsonProjectNormalized' : 'BergsonProject';
   const biasRow = bias ? [1, q] : [0, 0];
@@ -135,7 +146,7 @@ function spoil(right: Case): Case {
 }
 
 function attributesOf(
-  { op, window, heads, function: value, centered }: Case,
+  { op, window, heads, function: value, centered, labels }: Case,
   { binding }: TensorFlowBackend,
 ): OpAttribute[] {
   const { TF_ATTR_BOOL, TF_ATTR_FLOAT, TF_ATTR_INT, TF_ATTR_STRING } = binding;
@@ -153,17 +164,21 @@ function attributesOf(
     ];
   }
   const attributes: OpAttribute[] = [];
-  if (op !== 'BergsonSumProducts') attributes.push({ name: 'multiplier', type: TF_ATTR_FLOAT, value: 2 });
+  if (op !== 'BergsonSumProducts' && labels === undefined)
+    attributes.push({ name: 'multiplier', type: TF_ATTR_FLOAT, value: 2 });
   if (window !== undefined) attributes.push({ name: 'window', type: TF_ATTR_INT, value: window });
   return attributes;
 }
 
 function run(backend: TensorFlowBackend, tried: Case): 'result' | 'refusal' {
-  const { op, inputs, outputs = 1 } = tried;
+  const { op, inputs, outputs = 1, labels } = tried;
   const attributes = attributesOf(tried, backend);
   return tf.tidy(() => {
     // TensorFlow itself refuses a wrong dtype.
-    const tensors = inputs.map((shape) => tf.ones(shape, chance(0.02) ? 'int32' : 'float32'));
+    const tensors = inputs.map((shape, index) => {
+      const integers = chance(0.02) !== (labels !== undefined && index === 1);
+      return tf.fill(shape, index === 1 ? (labels ?? 1) : 1, integers ? 'int32' : 'float32');
+    });
     try {
       for (const result of backend.executeMultipleOutputs(op, attributes, tensors, outputs)) {
         if (result.dataSync().some((value) => Number.isNaN(value))) throw new Error('internal: not a number');
