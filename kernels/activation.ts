@@ -84,6 +84,29 @@ export function activationGradient(
     : activationGradientNatively(name, x, outputGradients, backend);
 }
 
+/** {@link activate} times factors, all of one shape. */
+export function gate(name: ActivationFunction, x: tf.Tensor, factors: tf.Tensor): tf.Tensor {
+  const backend = nativeProcessor();
+  return backend === null ? gatePlainly(name, x, factors) : gateNatively(name, x, factors, backend);
+}
+
+/**
+ * The gradients of x and of the factors in {@link gate}, all of one shape. Runs inside the caller's `tf.tidy`.
+ *
+ * @throws Error when the shapes differ.
+ */
+export function gateGradients(
+  name: ActivationFunction,
+  x: tf.Tensor,
+  factors: tf.Tensor,
+  outputGradients: tf.Tensor,
+): [tf.Tensor, tf.Tensor] {
+  const backend = nativeProcessor();
+  return backend === null
+    ? gateGradientsPlainly(name, x, factors, outputGradients)
+    : gateGradientsNatively(name, x, factors, outputGradients, backend);
+}
+
 /** {@link activate} in plain tfjs operations, its definition. */
 export function activatePlainly(name: ActivationFunction, x: tf.Tensor): tf.Tensor {
   return DEFINITIONS[name].value(x);
@@ -96,6 +119,24 @@ export function activationGradientPlainly(
   outputGradients: tf.Tensor,
 ): tf.Tensor {
   return tf.mul(outputGradients, DEFINITIONS[name].derivative(x));
+}
+
+/** {@link gate} in plain tfjs operations, its definition. */
+export function gatePlainly(name: ActivationFunction, x: tf.Tensor, factors: tf.Tensor): tf.Tensor {
+  return tf.mul(activatePlainly(name, x), factors);
+}
+
+/** {@link gateGradients} in plain tfjs operations, its definition; they can be differentiated in turn. */
+export function gateGradientsPlainly(
+  name: ActivationFunction,
+  x: tf.Tensor,
+  factors: tf.Tensor,
+  outputGradients: tf.Tensor,
+): [tf.Tensor, tf.Tensor] {
+  return [
+    activationGradientPlainly(name, x, tf.mul(outputGradients, factors)),
+    tf.mul(outputGradients, activatePlainly(name, x)),
+  ];
 }
 
 /** {@link activate} by the addon's operation. */
@@ -116,6 +157,31 @@ export function activationGradientNatively(
 ): tf.Tensor {
   const attributes = [functionAttribute(name, backend)];
   return backend.executeSingleOutput('BergsonActivationGradient', attributes, [x, outputGradients]);
+}
+
+/** {@link gate} by the addon's operation. */
+export function gateNatively(
+  name: ActivationFunction,
+  x: tf.Tensor,
+  factors: tf.Tensor,
+  backend: TensorFlowBackend,
+): tf.Tensor {
+  const attributes = [functionAttribute(name, backend)];
+  return backend.executeSingleOutput('BergsonGatedActivation', attributes, [x, factors]);
+}
+
+/** {@link gateGradients} by the addon's operation. */
+export function gateGradientsNatively(
+  name: ActivationFunction,
+  x: tf.Tensor,
+  factors: tf.Tensor,
+  outputGradients: tf.Tensor,
+  backend: TensorFlowBackend,
+): [tf.Tensor, tf.Tensor] {
+  const attributes = [functionAttribute(name, backend)];
+  const inputs = [x, factors, outputGradients];
+  const outputs = backend.executeMultipleOutputs('BergsonGatedActivationGradients', attributes, inputs, 2);
+  return outputs as [tf.Tensor, tf.Tensor];
 }
 
 function functionAttribute(value: ActivationFunction, { binding }: TensorFlowBackend) {

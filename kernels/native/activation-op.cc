@@ -1,5 +1,7 @@
 // BergsonActivation: x [...], attribute `function` -> [...], an activation function of each element.
 // BergsonActivationGradient: x [...], output_gradients [...] -> [...], output gradient times that function's derivative at x.
+// BergsonGatedActivation: x [...], factors [...], attribute `function` -> [...], the function of each element times its factor.
+// BergsonGatedActivationGradients: x, factors, output_gradients, each [...] -> the gradients of x and of the factors.
 #include <algorithm>
 
 #include "instruction-sets.h"
@@ -11,6 +13,8 @@ namespace {
 
 constexpr char kName[] = "BergsonActivation";
 constexpr char kGradientName[] = "BergsonActivationGradient";
+constexpr char kGatedName[] = "BergsonGatedActivation";
+constexpr char kGatedGradientsName[] = "BergsonGatedActivationGradients";
 constexpr char kFunctions[] = "function: {'gelu', 'geluTanh', 'silu'}";
 // Elements done at a time.
 constexpr std::size_t kChunk = 16384;
@@ -72,6 +76,41 @@ void compute_gradient(void* kernel, TF_OpKernelContext* context) {
   });
 }
 
+void compute_gated(void* kernel, TF_OpKernelContext* context) {
+  const ActivationFunction function = *static_cast<const ActivationFunction*>(kernel);
+  Input x("x"), factors("factors");
+  if (!read_inputs(context, {&x, &factors})) return;
+  if (x.shape() != factors.shape()) {
+    refuse(context, kGatedName, differ(x, factors, "shape"));
+    return;
+  }
+  write_output(context, x.shape(), [&](float* out) {
+    const InstructionSet& set = instruction_set();
+    each_chunk(elements(x.shape()), [&](std::size_t first, std::size_t count) {
+      set.gate(function, x.data() + first, factors.data() + first, count, out + first);
+    });
+  });
+}
+
+void compute_gated_gradients(void* kernel, TF_OpKernelContext* context) {
+  const ActivationFunction function = *static_cast<const ActivationFunction*>(kernel);
+  Input x("x"), factors("factors"), gradients("output_gradients");
+  if (!read_inputs(context, {&x, &factors, &gradients})) return;
+  for (const Input* other : {&factors, &gradients}) {
+    if (x.shape() == other->shape()) continue;
+    refuse(context, kGatedGradientsName, differ(x, *other, "shape"));
+    return;
+  }
+  const Output out(context, 0, x.shape());
+  const Output factors_out(context, 1, x.shape());
+  if (!out.allocated() || !factors_out.allocated()) return;
+  const InstructionSet& set = instruction_set();
+  each_chunk(elements(x.shape()), [&](std::size_t first, std::size_t count) {
+    set.gate_gradients(function, x.data() + first, factors.data() + first, gradients.data() + first, count,
+                       out.data() + first, factors_out.data() + first);
+  });
+}
+
 }  // namespace
 
 Operation activation_operation() { return {kName, {"x: float"}, {kFunctions}, {"y: float"}, create, compute, nullptr, destroy}; }
@@ -83,6 +122,21 @@ Operation activation_gradient_operation() {
           {"gradients: float"},
           create,
           compute_gradient,
+          nullptr,
+          destroy};
+}
+
+Operation gated_activation_operation() {
+  return {kGatedName, {"x: float", "factors: float"}, {kFunctions}, {"y: float"}, create, compute_gated, nullptr, destroy};
+}
+
+Operation gated_activation_gradients_operation() {
+  return {kGatedGradientsName,
+          {"x: float", "factors: float", "output_gradients: float"},
+          {kFunctions},
+          {"gradients: float", "factor_gradients: float"},
+          create,
+          compute_gated_gradients,
           nullptr,
           destroy};
 }

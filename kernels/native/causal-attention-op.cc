@@ -131,29 +131,6 @@ Attention attention_of(const Inputs& in, const Attributes& attributes) {
           in.angles.data(),   turned == 0 ? nullptr : in.angles.data() + positions * turned, turned};
 }
 
-// An output, freed when it has been handed over.
-class Output {
- public:
-  Output(TF_OpKernelContext* context, int index, const std::vector<std::size_t>& shape)
-      : tensor_(allocate_output(context, index, shape)) {}
-  ~Output() {
-    if (tensor_ != nullptr) tf.TF_DeleteTensor(tensor_);
-  }
-  Output(const Output&) = delete;
-  Output& operator=(const Output&) = delete;
-  bool allocated() const { return tensor_ != nullptr; }
-  float* data() const { return static_cast<float*>(tf.TF_TensorData(tensor_)); }
-
- private:
-  TF_Tensor* tensor_;
-};
-
-std::vector<std::size_t> shape_of(const Input& input) {
-  std::vector<std::size_t> shape(input.rank());
-  for (std::size_t axis = 0; axis < shape.size(); axis++) shape[axis] = input[axis];
-  return shape;
-}
-
 void compute_forward(void* kernel, TF_OpKernelContext* context) {
   const auto& attributes = *static_cast<const Attributes*>(kernel);
   Inputs in;
@@ -180,7 +157,7 @@ std::string wrong_gradients(const Attention& attention, const Inputs& in, const 
     if ((*input)[1] != attention.positions) return differ(in.query, *input, "positions");
     if ((*input)[2] != attention.heads * attention.size) return differ(in.query, *input, "channels of a head");
   }
-  if (shape_of(statistics) != std::vector<std::size_t>{attention.examples, attention.heads, attention.positions, 2}) {
+  if (statistics.shape() != std::vector<std::size_t>{attention.examples, attention.heads, attention.positions, 2}) {
     return differ(in.query, statistics, "examples, heads or positions");
   }
   return "";
@@ -202,8 +179,8 @@ void compute_gradients(void* kernel, TF_OpKernelContext* context) {
     refuse(context, kGradients, why);
     return;
   }
-  const Output query(context, 0, shape_of(in.query)), key(context, 1, shape_of(in.key)),
-      value(context, 2, shape_of(in.value));
+  const Output query(context, 0, in.query.shape()), key(context, 1, in.key.shape()),
+      value(context, 2, in.value.shape());
   if (!query.allocated() || !key.allocated() || !value.allocated()) return;
   const bool joined = in.joined();
   const auto heads = [&](const Output& gradient, const Input& input, int map) {

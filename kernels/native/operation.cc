@@ -125,6 +125,7 @@ std::string register_all() {
                                      project_normalized_operation(), project_normalized_patches_operation(),
                                      sum_products_operation(), depthwise_operation(), draw_columns_operation(),
                                      activation_operation(), activation_gradient_operation(),
+                                     gated_activation_operation(), gated_activation_gradients_operation(),
                                      normalization_operation(), normalization_gradient_operation(),
                                      causal_attention_operation(), causal_attention_gradients_operation(),
                                      cross_entropy_operation(), cross_entropy_gradient_operation()}) {

@@ -85,6 +85,23 @@ void refuse(TF_OpKernelContext* context, const char* name, const std::string& wh
 // An output, of float32; null, and the context told why, where TensorFlow has no memory.
 TF_Tensor* allocate_output(TF_OpKernelContext* context, int index, const std::vector<std::size_t>& shape);
 
+// An output, freed when it has been handed over.
+class Output {
+ public:
+  Output(TF_OpKernelContext* context, int index, const std::vector<std::size_t>& shape)
+      : tensor_(allocate_output(context, index, shape)) {}
+  ~Output() {
+    if (tensor_ != nullptr) tf.TF_DeleteTensor(tensor_);
+  }
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+  bool allocated() const { return tensor_ != nullptr; }
+  float* data() const { return static_cast<float*>(tf.TF_TensorData(tensor_)); }
+
+ private:
+  TF_Tensor* tensor_;
+};
+
 // Lets `fill` write the only output; not called where there is nothing to write.
 template <class Fill>
 void write_output(TF_OpKernelContext* context, const std::vector<std::size_t>& shape, const Fill& fill) {

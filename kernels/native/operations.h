@@ -13,6 +13,8 @@ Operation depthwise_operation();
 Operation draw_columns_operation();
 Operation activation_operation();
 Operation activation_gradient_operation();
+Operation gated_activation_operation();
+Operation gated_activation_gradients_operation();
 Operation normalization_operation();
 Operation normalization_gradient_operation();
 Operation causal_attention_operation();

@@ -21,8 +21,8 @@ namespace {
 #include "vectors-x86.h"
 #include "dots-generic.h"
 #include "exponential-generic.h"
-#include "activations-generic.h"
 #include "rows-generic.h"
+#include "activations-generic.h"
 #include "normalization-generic.h"
 #include "softmax-generic.h"
 #include "cross-entropy-generic.h"
@@ -42,6 +42,13 @@ void activate(ActivationFunction function, const float* x, std::size_t count, fl
 void activation_gradients(ActivationFunction function, const float* x, const float* gradients, std::size_t count,
                           float* out) {
   activation_gradients_with<Ymm>(function, x, gradients, count, out);
+}
+void gate(ActivationFunction function, const float* x, const float* factors, std::size_t count, float* out) {
+  gate_with<Ymm>(function, x, factors, count, out);
+}
+void gate_gradients(ActivationFunction function, const float* x, const float* factors, const float* gradients,
+                    std::size_t count, float* out, float* factors_out) {
+  gate_gradients_with<Ymm>(function, x, factors, gradients, count, out, factors_out);
 }
 void normalize(const Normalization& n, const float* x, float* out) { normalize_with<Ymm>(n, x, out); }
 void normalization_gradients(const Normalization& n, const float* x, const float* gradients, float* out) {
@@ -69,8 +76,7 @@ static bool supported() {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
 }
 const InstructionSet kAvx2 = {"avx2", supported, multiply, add_products, inverse_roots,
-    widen, dots, activate, activation_gradients, normalize, normalization_gradients,
-    largest, exponentials,
-    cross_entropy, cross_entropy_gradient};
+    widen, dots, activate, activation_gradients, gate, gate_gradients,
+    normalize, normalization_gradients, largest, exponentials, cross_entropy, cross_entropy_gradient};
 }  // namespace bergson
 #endif

@@ -42,8 +42,8 @@ struct Zmm {
 
 #include "dots-generic.h"
 #include "exponential-generic.h"
-#include "activations-generic.h"
 #include "rows-generic.h"
+#include "activations-generic.h"
 #include "normalization-generic.h"
 #include "softmax-generic.h"
 #include "cross-entropy-generic.h"
@@ -63,6 +63,13 @@ void activate(ActivationFunction function, const float* x, std::size_t count, fl
 void activation_gradients(ActivationFunction function, const float* x, const float* gradients, std::size_t count,
                           float* out) {
   activation_gradients_with<Zmm>(function, x, gradients, count, out);
+}
+void gate(ActivationFunction function, const float* x, const float* factors, std::size_t count, float* out) {
+  gate_with<Zmm>(function, x, factors, count, out);
+}
+void gate_gradients(ActivationFunction function, const float* x, const float* factors, const float* gradients,
+                    std::size_t count, float* out, float* factors_out) {
+  gate_gradients_with<Zmm>(function, x, factors, gradients, count, out, factors_out);
 }
 void normalize(const Normalization& n, const float* x, float* out) { normalize_with<Zmm>(n, x, out); }
 void normalization_gradients(const Normalization& n, const float* x, const float* gradients, float* out) {
@@ -88,8 +95,7 @@ void cross_entropy_gradient(const float* logits, std::size_t classes, std::size_
 namespace bergson {
 static bool supported() { return __builtin_cpu_supports("avx512f") && kAvx2.supported(); }
 const InstructionSet kAvx512 = {"avx512", supported, multiply, add_products, inverse_roots,
-    widen, dots, activate, activation_gradients, normalize, normalization_gradients,
-    largest, exponentials,
-    cross_entropy, cross_entropy_gradient};
+    widen, dots, activate, activation_gradients, gate, gate_gradients,
+    normalize, normalization_gradients, largest, exponentials, cross_entropy, cross_entropy_gradient};
 }  // namespace bergson
 #endif

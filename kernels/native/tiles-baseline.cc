@@ -46,8 +46,8 @@ struct Four {
 
 #include "dots-generic.h"
 #include "exponential-generic.h"
-#include "activations-generic.h"
 #include "rows-generic.h"
+#include "activations-generic.h"
 #include "normalization-generic.h"
 #include "softmax-generic.h"
 #include "cross-entropy-generic.h"
@@ -69,6 +69,13 @@ void activation_gradients(ActivationFunction function, const float* x, const flo
                           float* out) {
   activation_gradients_with<Four>(function, x, gradients, count, out);
 }
+void gate(ActivationFunction function, const float* x, const float* factors, std::size_t count, float* out) {
+  gate_with<Four>(function, x, factors, count, out);
+}
+void gate_gradients(ActivationFunction function, const float* x, const float* factors, const float* gradients,
+                    std::size_t count, float* out, float* factors_out) {
+  gate_gradients_with<Four>(function, x, factors, gradients, count, out, factors_out);
+}
 void normalize(const Normalization& n, const float* x, float* out) { normalize_with<Four>(n, x, out); }
 void normalization_gradients(const Normalization& n, const float* x, const float* gradients, float* out) {
   normalization_gradients_with<Four>(n, x, gradients, out);
@@ -84,7 +91,6 @@ void cross_entropy_gradient(const float* logits, std::size_t classes, std::size_
 }  // namespace
 
 const InstructionSet kBaseline = {"baseline", supported, multiply, add_products, inverse_roots,
-    widen, dots, activate, activation_gradients, normalize, normalization_gradients,
-    largest, exponentials,
-    cross_entropy, cross_entropy_gradient};
+    widen, dots, activate, activation_gradients, gate, gate_gradients,
+    normalize, normalization_gradients, largest, exponentials, cross_entropy, cross_entropy_gradient};
 }  // namespace bergson

@@ -67,6 +67,11 @@ struct InstructionSet {
   void (*activate)(ActivationFunction, const float* x, std::size_t count, float* out);
   // out [count] = gradients times the function's derivative at x.
   void (*activation_gradients)(ActivationFunction, const float* x, const float* gradients, std::size_t count, float* out);
+  // out [count] = the function of x, times factors.
+  void (*gate)(ActivationFunction, const float* x, const float* factors, std::size_t count, float* out);
+  // The gradients of x and of the factors.
+  void (*gate_gradients)(ActivationFunction, const float* x, const float* factors, const float* gradients,
+                         std::size_t count, float* out, float* factors_out);
   // out = a row x normalized.
   void (*normalize)(const Normalization&, const float* x, float* out);
   // out = the gradient of a row x.

@@ -1,7 +1,7 @@
 /** Llama, and what is built like it: SmolLM2, Mistral, Qwen2. Touvron et al., arXiv 2302.13971; Jiang et al., arXiv 2310.06825. */
 import * as tf from '@tensorflow/tfjs';
 import type { Architecture } from './architecture';
-import { ACTIVATIONS, readActivation, type ActivationName } from './layers/activation';
+import { gated, readActivation, type ActivationName } from './layers/activation';
 import { causalAttention } from './layers/causal-attention';
 import { applyTo, CompositeLayer, onlyInput } from './layers/composite-layer';
 import { Linear } from './layers/linear';
@@ -90,8 +90,8 @@ class FeedForward extends CompositeLayer {
 
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
     const x = onlyInput(inputs);
-    const gate = ACTIVATIONS[this.args.activation](applyTo(this.gate_proj, x));
-    return applyTo(this.down_proj, tf.mul(gate, applyTo(this.up_proj, x)));
+    const inner = gated(this.args.activation, applyTo(this.gate_proj, x), applyTo(this.up_proj, x));
+    return applyTo(this.down_proj, inner);
   }
 }
 

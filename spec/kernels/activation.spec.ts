@@ -7,6 +7,10 @@ import {
   activationGradient,
   activationGradientNatively,
   activationGradientPlainly,
+  gateGradientsNatively,
+  gateGradientsPlainly,
+  gateNatively,
+  gatePlainly,
   type ActivationFunction,
 } from '../../kernels/activation';
 import { relativeError, sameBits } from '../support/closeness';
@@ -170,6 +174,31 @@ describeNative('native activations', () => {
     );
   });
 
+  eachInstructionSet('agree with the plain operations where they are gates', () => {
+    fc.assert(
+      fc.property(anyShape, fc.constantFrom(...NAMES), (shape, name) => {
+        tf.tidy(() => {
+          const [x, factors, dy] = [1, 2, 3].map((seed) => randomNormal(shape, seed)) as [
+            tf.Tensor,
+            tf.Tensor,
+            tf.Tensor,
+          ];
+          const backend = nativeOperations();
+          const expected = [gatePlainly(name, x, factors), ...gateGradientsPlainly(name, x, factors, dy)];
+          const found = [
+            gateNatively(name, x, factors, backend),
+            ...gateGradientsNatively(name, x, factors, dy, backend),
+          ];
+          found.forEach((result, i) => {
+            expect(result.shape).toEqual(shape);
+            const error = relativeError(result.dataSync(), expected[i]?.dataSync() ?? []);
+            expect(error).toBeLessThan(10 * ROUNDING);
+          });
+        });
+      }),
+    );
+  });
+
   it('are the same by any number of threads', () => {
     const x = normalNumbers(500_001, 1);
     for (const run of [values.natively, gradients.natively]) {
@@ -186,6 +215,21 @@ describeNative('native activations', () => {
     expect(failing).toThrow(
       'BergsonActivationGradient: x [2, 3] and output_gradients [3, 2] differ in shape',
     );
+  });
+
+  it('refuse factors of another shape', () => {
+    const [x, other] = [tf.zeros([2, 3]), tf.zeros([6])];
+    const backend = nativeOperations();
+    expect(() => gateNatively('silu', x, other, backend)).toThrow(
+      'BergsonGatedActivation: x [2, 3] and factors [6] differ in shape',
+    );
+    expect(() => gateGradientsNatively('silu', x, other, x, backend)).toThrow(
+      'BergsonGatedActivationGradients: x [2, 3] and factors [6] differ in shape',
+    );
+    expect(() => gateGradientsNatively('silu', x, x, other, backend)).toThrow(
+      'BergsonGatedActivationGradients: x [2, 3] and output_gradients [6] differ in shape',
+    );
+    tf.dispose([x, other]);
   });
 
   it('refuse functions that they do not know', () => {

@@ -1,10 +1,12 @@
-import { ACTIVATIONS, type ActivationName } from '../../lib/models/layers/activation';
+import * as tf from '@tensorflow/tfjs';
+import { ACTIVATIONS, gated, type ActivationName } from '../../lib/models/layers/activation';
 import {
   differenceQuotient,
   inner,
   normalTensor,
   vectorJacobian,
   withoutLeaks,
+  type TensorFunction,
 } from '../support/derivatives';
 
 /** Relative gaps to central differences in float32. */
@@ -13,9 +15,16 @@ const SECOND_DIFFERENCE = 5e-3;
 
 const SHAPE = [2, 3, 7];
 
-describe.each(['gelu', 'geluTanh', 'silu'] satisfies ActivationName[])('%s', (name) => {
-  const f = ACTIVATIONS[name];
+const NAMES = ['gelu', 'geluTanh', 'silu'] satisfies ActivationName[];
 
+/** Each, and each as a gate, as a function of what is activated and of what is multiplied. */
+const FUNCTIONS: [string, TensorFunction][] = NAMES.flatMap((name) => [
+  [name, ACTIVATIONS[name]],
+  [`${name} as a gate`, (x) => gated(name, x, normalTensor(SHAPE, 9))],
+  [`factors of ${name}`, (factors) => gated(name, normalTensor(SHAPE, 9), tf.mul(factors, factors))],
+]);
+
+describe.each(FUNCTIONS)('%s', (_, f) => {
   it('has the gradient that central differences give', () => {
     withoutLeaks(() => {
       const [x, direction, weights] = [

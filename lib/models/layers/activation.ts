@@ -4,6 +4,9 @@ import {
   activate,
   activationGradient,
   activationGradientPlainly,
+  gate,
+  gateGradients,
+  gateGradientsPlainly,
   type ActivationFunction,
 } from '../../../kernels/activation';
 import type { ModelConfig } from '../model-config';
@@ -36,6 +39,22 @@ export const ACTIVATIONS = {
 } as const;
 
 export type ActivationName = keyof typeof ACTIVATIONS;
+
+/** The function of x times factors of the same shape: two linear maps' outputs. Shazeer, arXiv 2002.05202. Right to second order. */
+export function gated(name: ActivationName, x: tf.Tensor, factors: tf.Tensor): tf.Tensor {
+  if (name === 'relu') return tf.mul(tf.relu(x), factors);
+  return tf.customGrad((x, factors, save) => {
+    (save as tf.GradSaveFunc)([x as tf.Tensor, factors as tf.Tensor]);
+    return {
+      value: gate(name, x as tf.Tensor, factors as tf.Tensor),
+      gradFunc(dy: tf.Tensor, saved: tf.Tensor[]) {
+        const [x, factors] = saved as [tf.Tensor, tf.Tensor];
+        const gradients = tf.engine().isTapeOn() ? gateGradientsPlainly : gateGradients;
+        return gradients(name, x, factors, dy);
+      },
+    };
+  })(x, factors);
+}
 
 const HUGGING_FACE_NAMES = {
   gelu: 'gelu',

@@ -66,10 +66,12 @@ function rightCase(): Case {
   }
   if (chance(0.1)) {
     const shape = Array.from({ length: random(4) }, () => random(40));
-    const gradient = chance(0.5);
+    const [gradient, isGated] = [chance(0.5), chance(0.5)];
+    const name = isGated ? 'BergsonGatedActivation' : 'BergsonActivation';
     return {
-      op: gradient ? 'BergsonActivationGradient' : 'BergsonActivation',
-      inputs: gradient ? [shape, shape] : [shape],
+      op: gradient ? `${name}Gradient${isGated ? 's' : ''}` : name,
+      inputs: Array.from({ length: 1 + Number(gradient) + Number(isGated) }, () => shape),
+      outputs: gradient && isGated ? 2 : 1,
       function: ['gelu', 'geluTanh', 'silu'][random(3)] ?? '',
     };
   }
