@@ -128,6 +128,7 @@ std::string register_all() {
                                      gated_activation_operation(), gated_activation_gradients_operation(),
                                      normalization_operation(), normalization_gradient_operation(),
                                      causal_attention_operation(), causal_attention_gradients_operation(),
+                                     linear_operation(),
                                      cross_entropy_operation(), cross_entropy_gradient_operation()}) {
     const std::string failure = register_operation(operation);
     if (!failure.empty()) return failure;

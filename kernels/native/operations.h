@@ -19,6 +19,7 @@ Operation normalization_operation();
 Operation normalization_gradient_operation();
 Operation causal_attention_operation();
 Operation causal_attention_gradients_operation();
+Operation linear_operation();
 Operation cross_entropy_operation();
 Operation cross_entropy_gradient_operation();
 

@@ -75,7 +75,7 @@ namespace bergson {
 static bool supported() {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
 }
-const InstructionSet kAvx2 = {"avx2", supported, multiply, add_products, inverse_roots,
+const InstructionSet kAvx2 = {"avx2", supported, 2 * Ymm::kWidth, multiply, add_products, inverse_roots,
     widen, dots, activate, activation_gradients, gate, gate_gradients,
     normalize, normalization_gradients, largest, exponentials, cross_entropy, cross_entropy_gradient};
 }  // namespace bergson

@@ -94,7 +94,7 @@ void cross_entropy_gradient(const float* logits, std::size_t classes, std::size_
 
 namespace bergson {
 static bool supported() { return __builtin_cpu_supports("avx512f") && kAvx2.supported(); }
-const InstructionSet kAvx512 = {"avx512", supported, multiply, add_products, inverse_roots,
+const InstructionSet kAvx512 = {"avx512", supported, 2 * Zmm::kWidth, multiply, add_products, inverse_roots,
     widen, dots, activate, activation_gradients, gate, gate_gradients,
     normalize, normalization_gradients, largest, exponentials, cross_entropy, cross_entropy_gradient};
 }  // namespace bergson

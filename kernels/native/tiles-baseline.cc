@@ -90,7 +90,7 @@ void cross_entropy_gradient(const float* logits, std::size_t classes, std::size_
 }
 }  // namespace
 
-const InstructionSet kBaseline = {"baseline", supported, multiply, add_products, inverse_roots,
+const InstructionSet kBaseline = {"baseline", supported, 2 * Four::kWidth, multiply, add_products, inverse_roots,
     widen, dots, activate, activation_gradients, gate, gate_gradients,
     normalize, normalization_gradients, largest, exponentials, cross_entropy, cross_entropy_gradient};
 }  // namespace bergson

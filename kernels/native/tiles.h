@@ -54,6 +54,8 @@ struct Normalization {
 struct InstructionSet {
   const char* name;
   bool (*supported)();
+  // How many columns `multiply` takes at one time: it reads B fastest where those of a row lie beside the next row's.
+  std::size_t columns;
   void (*multiply)(const Product&);
   // Adds the sum over lines of A times B, element by element, to out [width].
   void (*add_products)(const Lines&, float* out);

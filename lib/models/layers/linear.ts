@@ -1,5 +1,6 @@
 /** A linear map of every position, and its per-example gradients. */
 import * as tf from '@tensorflow/tfjs';
+import { linear } from '../../../kernels/linear';
 import { DenseActivations } from '../../layers/activations';
 import { kernelLayout } from '../../layers/gradient-matrix';
 import { registerLayerGradient, type LayerGradient } from '../../layers/layer-gradient';
@@ -90,10 +91,11 @@ export class Linear extends tf.layers.Layer {
 
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
     const x = onlyInput(inputs);
-    const rows = x.reshape<tf.Tensor2D>([-1, x.shape.at(-1) ?? 0]);
-    const product = tf.matMul(rows, this.kernel.read()); // [N S, O]
-    const output = this.bias === null ? product : tf.add(product, this.bias.read());
-    const mapped = output.reshape([...x.shape.slice(0, -1), this.units]);
+    const mapped = linear(x, {
+      weight: this.kernel.read() as tf.Tensor2D,
+      transposed: false,
+      bias: (this.bias?.read() ?? null) as tf.Tensor1D | null,
+    });
     if (this.lora === null || this.lora_A === null || this.lora_B === null) return mapped;
     return tf.add(mapped, tf.mul(applyTo(this.lora_B, applyTo(this.lora_A, x)), this.lora.scale));
   }

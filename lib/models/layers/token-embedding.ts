@@ -1,5 +1,6 @@
 /** A table of token vectors, which a model may also use as its output head, and its per-example gradients. */
 import * as tf from '@tensorflow/tfjs';
+import { linear } from '../../../kernels/linear';
 import { DenseActivations, OneHotActivations } from '../../layers/activations';
 import { kernelLayout } from '../../layers/gradient-matrix';
 import { registerLayerGradient, type LayerGradient } from '../../layers/layer-gradient';
@@ -46,8 +47,7 @@ export class TokenEmbedding extends tf.layers.Layer {
     const x = onlyInput(inputs);
     const embeddings = this.embeddings.read() as tf.Tensor2D;
     if (isIds(x.shape)) return tf.gather(embeddings, x.toInt());
-    const rows = x.reshape<tf.Tensor2D>([-1, this.width]);
-    return tf.matMul(rows, embeddings, false, true).reshape([...x.shape.slice(0, -1), this.vocabularySize]);
+    return linear(x, { weight: embeddings, transposed: true, bias: null });
   }
 
   /** A model that calls a layer twice counts it twice, but disposes it once. */

@@ -1,7 +1,8 @@
-/** Prints a digest of native causal attention and its gradients, of sizes that several threads share. */
+/** Prints a digest of native causal attention, its gradients and a linear map, of sizes that several threads share. */
 import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs';
 import { nativeAttention } from '../../../kernels/causal-attention';
+import { linearNatively } from '../../../kernels/linear';
 import { nativeAddon, nativeBackend } from '../../../kernels/native';
 import { loadBackend } from '../../../lib/backend';
 import { randomNormal } from '../../support/random-tensor';
@@ -19,8 +20,10 @@ async function main(): Promise<void> {
     randomNormal<tf.Rank.R3>([6, 150, channels], i + 1),
   ) as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
   const { output, saved } = kernel.forward([query, key, value], attention);
+  const weight = randomNormal<tf.Rank.R2>([128, 200], 5);
+  const mapped = linearNatively(output, { weight, transposed: false, bias: null }, backend);
   const digest = createHash('sha256');
-  for (const result of [output, ...kernel.backward(gradients, saved, attention)])
+  for (const result of [output, mapped, ...kernel.backward(gradients, saved, attention)])
     digest.update(result.dataSync());
   console.log(digest.digest('hex'));
 }

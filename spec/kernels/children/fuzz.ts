@@ -14,6 +14,8 @@ interface Case {
   readonly outputs?: number;
   readonly window?: number[];
   readonly heads?: number[];
+  /** Of linear maps. */
+  readonly transposed?: boolean;
   /** Of activations. */
   readonly function?: string;
   /** Of normalizations. */
@@ -63,6 +65,13 @@ function rightCase(): Case {
   if (chance(0.2)) {
     const shape = [n, ...Array.from({ length: random(3) }, () => random(9)), o];
     return { op: 'BergsonSumProducts', inputs: [shape, shape, bias ? [o] : [0, 0]] };
+  }
+  if (chance(0.1)) {
+    const transposed = chance(0.5);
+    const x = [...Array.from({ length: random(3) }, () => random(40)), random(40)];
+    const weight = [x.at(-1) ?? 0, o];
+    const inputs = [x, transposed ? weight.reverse() : weight, bias ? [o] : [0, 0]];
+    return { op: 'BergsonLinear', inputs, transposed };
   }
   if (chance(0.1)) {
     const shape = Array.from({ length: random(4) }, () => random(40));
@@ -148,7 +157,7 @@ function spoil(right: Case): Case {
 }
 
 function attributesOf(
-  { op, window, heads, function: value, centered, labels }: Case,
+  { op, window, heads, function: value, centered, labels, transposed }: Case,
   { binding }: TensorFlowBackend,
 ): OpAttribute[] {
   const { TF_ATTR_BOOL, TF_ATTR_FLOAT, TF_ATTR_INT, TF_ATTR_STRING } = binding;
@@ -159,6 +168,7 @@ function attributesOf(
     ];
   }
   if (value !== undefined) return [{ name: 'function', type: TF_ATTR_STRING, value }];
+  if (transposed !== undefined) return [{ name: 'transposed', type: TF_ATTR_BOOL, value: transposed }];
   if (centered !== undefined) {
     return [
       { name: 'epsilon', type: TF_ATTR_FLOAT, value: 1e-5 },
