@@ -4,6 +4,9 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { packageRoot } from './package-root';
 
+/** The addon's own. */
+export type PreparedRowWrite = object & { readonly brand: 'prepared row write' };
+
 export interface Addon {
   /** Those this processor has, the fastest first; that one is used unless another is chosen. */
   readonly instructionSets: readonly string[];
@@ -12,8 +15,23 @@ export interface Addon {
   registerOperations(): string;
   /** Whether operations called on this thread that can are to leave their work to the background from now on. */
   useBackground(wanted: boolean): void;
-  /** Returns once all that was left there is done. */
-  awaitBackground(): void;
+  /** Begins all that was left there. Returns how many jobs that is since the process began. */
+  startBackground(): number;
+  /** Returns once the first `jobs` of them are done. */
+  awaitBackground(jobs: number): void;
+  /** See kernels/write-rows.ts. What the next operation `BergsonWriteRows` on this thread is to do. */
+  prepareRowWrite(
+    descriptor: number,
+    positions: Float64Array,
+    offsets: Int32Array,
+    width: number,
+    factor: number,
+    descriptors: readonly number[],
+    filePositions: readonly number[],
+    bytes: readonly Uint8Array[],
+  ): PreparedRowWrite;
+  /** What became of it: the number of the kind in row-write.h, where, and the value there. */
+  rowOutcome(write: PreparedRowWrite): [kind: number, at: number, value: number];
   /** Why the CUDA driver does not take the kernels; empty if it does. */
   cudaProblem(): string;
   /**

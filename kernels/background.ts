@@ -1,5 +1,10 @@
-/** Lets the addon project on a thread of its own while training goes on. */
+/** Lets the addon work on a thread of its own while training goes on. */
 import { nativeAddon } from './native';
+
+/** All that was left to the background up to some moment. */
+export type BackgroundWork = number;
+
+const ALL: BackgroundWork = Infinity;
 
 /**
  * What `call` returns. Projections that it asks of the addon may still be going on then: until {@link awaitBackground}
@@ -16,8 +21,17 @@ export function inBackground<T>(call: () => T): T {
   }
 }
 
-/** Returns once everything that was begun in the background is there. */
-export function awaitBackground(): void {
+/**
+ * Begins what was left to the background, which would else begin once it is worth a thread, or when it is awaited. That thread
+ * takes the time which other work leaves of the processor's cores.
+ */
+export function startBackground(): BackgroundWork {
   const addon = nativeAddon();
-  if (typeof addon !== 'string') addon.awaitBackground();
+  return typeof addon === 'string' ? 0 : addon.startBackground();
+}
+
+/** Returns once `work`, by default all that there is, is done; does what is left of it on this thread, and on others. */
+export function awaitBackground(work = ALL): void {
+  const addon = nativeAddon();
+  if (typeof addon !== 'string') addon.awaitBackground(Math.min(work, Number.MAX_SAFE_INTEGER));
 }

@@ -64,6 +64,8 @@ interface CaptureOptions {
   readonly listener?: FactorsListener | undefined;
   readonly anchor?: tf.Scalar | undefined;
   readonly batchSize?: number | undefined;
+  /** Whether the background may still be at work when `end` returns. */
+  readonly endsInBackground?: boolean | undefined;
 }
 
 /** What surrounds a backward pass; either is called once, `fail` also after an `end` that threw. */
@@ -160,13 +162,17 @@ export class GradientCollector {
   surround<T>(body: () => T, batchSize?: number): Captured<T>;
   surround<T>(body: () => T | Promise<T>, batchSize?: number): Captured<T> | Promise<Captured<T>>;
   surround<T>(body: () => T | Promise<T>, batchSize?: number): Captured<T> | Promise<Captured<T>> {
-    const { end, fail } = this.capture({ batchSize });
-    try {
-      const result = body();
-      return result instanceof Promise ? result.then(end<T>).catch(fail) : end(result);
-    } catch (error) {
-      return fail(error);
-    }
+    return runInside(body, this.capture({ batchSize }));
+  }
+
+  /**
+   * As `surround` does, but may return while numbers of the gradients are still to come from the background, in tensors that hold
+   * others until then: `rows` waits for them, and so does `awaitBackground`.
+   */
+  surroundInBackground<T>(body: () => T, batchSize: number): Captured<T>;
+  surroundInBackground<T>(body: () => T | Promise<T>, batchSize: number): Captured<T> | Promise<Captured<T>>;
+  surroundInBackground<T>(body: () => T | Promise<T>, batchSize: number): Captured<T> | Promise<Captured<T>> {
+    return runInside(body, this.capture({ batchSize, endsInBackground: true }));
   }
 
   /**
@@ -174,6 +180,7 @@ export class GradientCollector {
    * `columns`. Disposes the gradients.
    */
   async rows(gradients: CollectedGradients, batchSize: number): Promise<Float32Array> {
+    awaitBackground();
     const { columns } = this;
     const total = columns.reduce((sum, { width }) => sum + width, 0);
     const rows = new Float32Array(batchSize * total);
@@ -216,12 +223,11 @@ export class GradientCollector {
   }
 
   /** Places taps until the returned `end`, or `fail`, is called. */
-  private capture({ closure, listener, anchor, batchSize }: CaptureOptions): Capture {
+  private capture({ closure, listener, anchor, batchSize, endsInBackground }: CaptureOptions): Capture {
     const { normalizer } = this;
-    // A closure gets numbers; whoever gets all gradients gets them at the end, and meanwhile training goes on. What a
-    // normalizer scales after the projection has to be there, too.
     const { projectionTarget, projectionDim } = this.projection;
-    const background = closure === undefined && normalizer === null && projectionTarget === 'module';
+    // A closure gets numbers; whoever gets all gradients gets them at the end, and meanwhile training goes on.
+    const background = closure === undefined && projectionTarget === 'module';
     const collected: CollectedGradients = new Map();
     const onGradients = (path: string, gradients: tf.Tensor3D) => {
       const earlier = collected.get(path);
@@ -254,7 +260,7 @@ export class GradientCollector {
         removeTaps();
         pass.finish();
         pass.dispose();
-        awaitBackground();
+        if (endsInBackground !== true) awaitBackground();
         return { result, gradients: collected };
       },
       fail: (error) => {
@@ -280,6 +286,19 @@ export class GradientCollector {
     }
     this.projections.set(part, projection);
     return projection;
+  }
+}
+
+/** What `body` returns or resolves to, and the gradients of the backward pass in it. */
+function runInside<T>(
+  body: () => T | Promise<T>,
+  { end, fail }: Capture,
+): Captured<T> | Promise<Captured<T>> {
+  try {
+    const result = body();
+    return result instanceof Promise ? result.then(end<T>).catch(fail) : end(result);
+  } catch (error) {
+    return fail(error);
   }
 }
 

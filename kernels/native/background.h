@@ -1,5 +1,6 @@
 // Work that operations leave to a thread of the addon, so that training goes on meanwhile.
 #pragma once
+#include <algorithm>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -7,6 +8,12 @@
 #include <mutex>
 #include <thread>
 #include <utility>
+
+#ifdef __linux__
+#include <sys/resource.h>
+#endif
+
+#include "thread-pool.h"
 
 namespace bergson {
 
@@ -18,49 +25,102 @@ class Background {
     return *background;
   }
 
+  // The most threads that one job may use.
+  void set_threads(std::size_t threads) { helpers_.set_threads(threads); }
+
   // Whether operations that can are to leave their work behind, while they are called on this thread.
   static bool& wanted() {
     thread_local bool wanted = false;
     return wanted;
   }
 
-  // Does `job` after all those before it. What it owns is freed before `wait` returns.
-  void run(std::function<void()> job) {
+  // Takes a job of `work` multiplications, which is begun when there is enough to do, or at `start` or `wait`. What it owns is
+  // freed before `wait` returns.
+  void leave(double work, std::function<void()> job) {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (begun_++ == 0) std::thread([this] { serve(); }).detach();
+    if (left_++ == 0) std::thread([this] { serve(); }).detach();
     jobs_.push_back(std::move(job));
-    wake_.notify_one();
+    work_ += work;
+    if (work_ >= kWorthWaking) wake();
   }
 
-  // Returns once all jobs begun before this call are done.
-  void wait() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    const std::size_t last = begun_;
-    done_.wait(lock, [&] { return finished_ >= last; });
+  // Begins all that was left; returns how many jobs that is, since the process began.
+  std::size_t start() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    wake();
+    return left_;
   }
 
- private:
-  void serve() {
+  // Returns once the first `last` jobs are done. Does those itself that the thread has not begun, and its share of the one
+  // that it has.
+  void wait(std::size_t last) {
     std::unique_lock<std::mutex> lock(mutex_);
-    for (;;) {
-      wake_.wait(lock, [this] { return !jobs_.empty(); });
-      std::function<void()> job = std::move(jobs_.front());
-      jobs_.pop_front();
+    last = std::min(last, left_);
+    while (done_ < last) {
+      if (!busy_) {
+        do_next(lock);
+        continue;
+      }
       lock.unlock();
-      job();
-      job = nullptr;
+      const bool helped = helpers_.help();
       lock.lock();
-      finished_++;
-      done_.notify_all();
+      if (!helped) free_.wait(lock, [this] { return !busy_; });
     }
   }
 
+ private:
+  // Multiplications that take several times as long as waking the thread does.
+  static constexpr double kWorthWaking = 8e6;
+
+  // A tenth of another thread's share, where there is no time to spare.
+  static constexpr int kNiceness = 10;
+
+  void wake() {
+    work_ = 0;
+    started_ = left_;
+    wake_.notify_one();
+  }
+
+  void serve() {
+#ifdef __linux__
+    // Of this thread alone: it takes what time training leaves of the cores. SCHED_IDLE would, where other processes keep them
+    // busy, hold up for a second whoever waits for the task that the thread has begun.
+    setpriority(PRIO_PROCESS, 0, kNiceness);
+#endif
+    ThreadPool::choose(helpers_);
+    std::unique_lock<std::mutex> lock(mutex_);
+    for (;;) {
+      wake_.wait(lock, [this] { return !busy_ && done_ < started_; });
+      do_next(lock);
+    }
+  }
+
+  // One after the other, since a job may read what those before it write.
+  void do_next(std::unique_lock<std::mutex>& lock) {
+    std::function<void()> job = std::move(jobs_.front());
+    jobs_.pop_front();
+    busy_ = true;
+    lock.unlock();
+    job();
+    job = nullptr;
+    lock.lock();
+    busy_ = false;
+    done_++;
+    free_.notify_all();
+    if (done_ < started_) wake_.notify_one();
+  }
+
+  // Those that wait. The pool of all others stays theirs.
+  ThreadPool helpers_{false};
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::condition_variable done_;
+  std::condition_variable free_;
   std::deque<std::function<void()>> jobs_;
-  std::size_t begun_ = 0;
-  std::size_t finished_ = 0;
+  double work_ = 0;          // of the jobs that are not to be begun yet
+  bool busy_ = false;        // with a job, whichever thread
+  std::size_t left_ = 0;     // jobs
+  std::size_t started_ = 0;  // of those, to be begun
+  std::size_t done_ = 0;     // of those
 };
 
 }  // namespace bergson

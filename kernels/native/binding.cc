@@ -1,14 +1,19 @@
 // What JavaScript sees of the addon; kernels/native.ts says what each function does.
 #include <node_api.h>
 
+#include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "background.h"
 #include "cuda-call.h"
 #include "instruction-sets.h"
 #include "operation.h"
+#include "row-write.h"
 #include "scan.h"
 #include "thread-pool.h"
 
@@ -35,11 +40,16 @@ napi_value instruction_sets(napi_env env) {
   return result;
 }
 
-// As many threads as TensorFlow's own operations may use.
-std::size_t thread_count() {
+std::size_t count_threads() {
   const char* asked = std::getenv("TF_NUM_INTRAOP_THREADS");
   const int threads = asked == nullptr ? 0 : std::atoi(asked);
   return threads > 0 ? static_cast<std::size_t>(threads) : std::thread::hardware_concurrency();
+}
+
+// As many threads as TensorFlow's own operations may use. Asking the system takes longer than many an operation.
+std::size_t thread_count() {
+  static const std::size_t count = count_threads();
+  return count;
 }
 
 napi_value use_instruction_set(napi_env env, napi_callback_info info) {
@@ -129,18 +139,99 @@ napi_value use_background(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-napi_value await_background(napi_env, napi_callback_info) {
-  bergson::Background::instance().wait();
+napi_value start_background(napi_env env, napi_callback_info) {
+  napi_value jobs;
+  napi_create_double(env, static_cast<double>(bergson::Background::instance().start()), &jobs);
+  return jobs;
+}
+
+napi_value await_background(napi_env env, napi_callback_info info) {
+  double jobs = 0;
+  napi_get_value_double(env, only_argument(env, info), &jobs);
+  bergson::Background::instance().wait(static_cast<std::size_t>(jobs));
   return nullptr;
 }
 
+// A value that JavaScript passes back, for `T` that lives as long as it does.
+template <class T>
+napi_value external(napi_env env, T value) {
+  napi_value result;
+  const auto free = [](napi_env, void* data, void*) { delete static_cast<T*>(data); };
+  napi_create_external(env, new T(std::move(value)), free, nullptr, &result);
+  return result;
+}
+
+std::size_t length_of(napi_env env, napi_value array) {
+  std::uint32_t length = 0;
+  napi_get_array_length(env, array, &length);
+  return length;
+}
+
+napi_value element(napi_env env, napi_value array, std::size_t index) {
+  napi_value value;
+  napi_get_element(env, array, static_cast<std::uint32_t>(index), &value);
+  return value;
+}
+
+double number(napi_env env, napi_value value) {
+  double result = 0;
+  napi_get_value_double(env, value, &result);
+  return result;
+}
+
+// Arguments: descriptor, positions, offsets, width, factor, and, alike in number, descriptors, positions and bytes of what
+// is written afterwards.
+napi_value prepare_row_write(napi_env env, napi_callback_info info) {
+  std::size_t count = 8;
+  napi_value arguments[8];
+  napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
+  if (count < 8) {
+    napi_throw_error(env, nullptr, "prepareRowWrite takes eight arguments");
+    return nullptr;
+  }
+  auto write = std::make_shared<bergson::RowWrite>();
+  std::size_t size = 0;
+  write->descriptor = static_cast<int>(number(env, arguments[0]));
+  const double* positions = numbers<double>(env, arguments[1], &size);
+  write->positions.assign(positions, positions + size);
+  const std::int32_t* offsets = numbers<std::int32_t>(env, arguments[2], &size);
+  write->offsets.assign(offsets, offsets + size);
+  write->width = static_cast<std::size_t>(number(env, arguments[3]));
+  write->factor = number(env, arguments[4]);
+  for (std::size_t i = 0; i < length_of(env, arguments[5]); i++) {
+    const std::uint8_t* bytes = numbers<std::uint8_t>(env, element(env, arguments[7], i), &size);
+    write->after.push_back({static_cast<int>(number(env, element(env, arguments[5], i))),
+                            static_cast<std::int64_t>(number(env, element(env, arguments[6], i))),
+                            std::vector<std::uint8_t>(bytes, bytes + size)});
+  }
+  bergson::prepare_row_write(write);
+  return external(env, std::move(write));
+}
+
+// [what happened, where, with which value], as RowOutcome.
+napi_value row_outcome(napi_env env, napi_callback_info info) {
+  void* data = nullptr;
+  napi_get_value_external(env, only_argument(env, info), &data);
+  const bergson::RowOutcome& outcome = (*static_cast<std::shared_ptr<bergson::RowWrite>*>(data))->outcome;
+  napi_value result;
+  napi_create_array_with_length(env, 3, &result);
+  const double facts[] = {static_cast<double>(outcome.kind), static_cast<double>(outcome.at), outcome.value};
+  for (std::uint32_t i = 0; i < 3; i++) {
+    napi_value fact;
+    napi_create_double(env, facts[i], &fact);
+    napi_set_element(env, result, i, fact);
+  }
+  return result;
+}
+
 // TensorFlow's memory must not go while a job reads it.
-void finish_background(void*) { bergson::Background::instance().wait(); }
+void finish_background(void*) { bergson::Background::instance().wait(SIZE_MAX); }
 
 }  // namespace
 
 NAPI_MODULE_INIT() {
   bergson::ThreadPool::instance().set_threads(thread_count());
+  bergson::Background::instance().set_threads(thread_count());
   napi_add_env_cleanup_hook(env, finish_background, nullptr);
   const napi_property_descriptor properties[] = {
       {"instructionSets", nullptr, nullptr, nullptr, nullptr, instruction_sets(env), napi_enumerable, nullptr},
@@ -149,6 +240,9 @@ NAPI_MODULE_INIT() {
       {"useInstructionSet", nullptr, use_instruction_set, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"cudaProblem", nullptr, cuda_problem, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"useBackground", nullptr, use_background, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"startBackground", nullptr, start_background, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"prepareRowWrite", nullptr, prepare_row_write, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"rowOutcome", nullptr, row_outcome, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"awaitBackground", nullptr, await_background, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"useCuda", nullptr, use_cuda, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };

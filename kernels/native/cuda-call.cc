@@ -117,10 +117,10 @@ void compute_output(TF_OpKernelContext* context, const char* name, Place place, 
 }
 
 void compute_output_later(TF_OpKernelContext* context, const char* name, Place place,
-                          const std::vector<std::size_t>& shape, const FillOnProcessor& on_processor,
+                          const std::vector<std::size_t>& shape, double work, const FillOnProcessor& on_processor,
                           const FillOnCuda& on_cuda) {
   const bool processor = place == Place::kProcessor && for_processor == nullptr;
-  if (processor && Background::wanted()) write_output_later(context, shape, on_processor);
+  if (processor && Background::wanted()) write_output_later(context, shape, work, on_processor);
   else compute_output(context, name, place, shape, on_processor, on_cuda);
 }
 

@@ -76,7 +76,7 @@ void compute_output(TF_OpKernelContext* context, const char* name, Place place, 
 
 // The same, but in the background where that is wanted and `on_processor` serves, which owns all that it reads.
 void compute_output_later(TF_OpKernelContext* context, const char* name, Place place,
-                          const std::vector<std::size_t>& shape, const FillOnProcessor& on_processor,
+                          const std::vector<std::size_t>& shape, double work, const FillOnProcessor& on_processor,
                           const FillOnCuda& on_cuda);
 
 // What is handed to kernels as an int; throws a CudaError where it does not fit.

@@ -77,13 +77,13 @@ TF_Tensor* allocate_output(TF_OpKernelContext* context, int index, const std::ve
   return nullptr;
 }
 
-void write_output_later(TF_OpKernelContext* context, const std::vector<std::size_t>& shape,
+void write_output_later(TF_OpKernelContext* context, const std::vector<std::size_t>& shape, double work,
                         const std::function<void(float*)>& fill) {
   TF_Tensor* output = allocate_output(context, 0, shape);
   if (output == nullptr) return;
   float* data = static_cast<float*>(tf.TF_TensorData(output));
   std::fill_n(data, elements(shape), std::numeric_limits<float>::quiet_NaN());
-  Background::instance().run([=] {
+  Background::instance().leave(work, [=] {
     if (elements(shape) > 0) fill(data);
     tf.TF_DeleteTensor(output);
   });
@@ -128,7 +128,7 @@ std::string register_all() {
                                      gated_activation_operation(), gated_activation_gradients_operation(),
                                      normalization_operation(), normalization_gradient_operation(),
                                      causal_attention_operation(), causal_attention_gradients_operation(),
-                                     linear_operation(),
+                                     linear_operation(), write_rows_operation(),
                                      cross_entropy_operation(), cross_entropy_gradient_operation()}) {
     const std::string failure = register_operation(operation);
     if (!failure.empty()) return failure;

@@ -111,8 +111,9 @@ void write_output(TF_OpKernelContext* context, const std::vector<std::size_t>& s
   tf.TF_DeleteTensor(output);
 }
 
-// The same in the background. Whoever reads the output before that is done finds what is not a number.
-void write_output_later(TF_OpKernelContext* context, const std::vector<std::size_t>& shape,
+// The same in the background, by `work` multiplications. Whoever reads the output before that is done finds what is not a
+// number.
+void write_output_later(TF_OpKernelContext* context, const std::vector<std::size_t>& shape, double work,
                         const std::function<void(float*)>& fill);
 
 struct Operation {

@@ -9,6 +9,7 @@ Operation project_patches_operation();
 Operation project_normalized_operation();
 Operation project_normalized_patches_operation();
 Operation sum_products_operation();
+Operation write_rows_operation();
 Operation depthwise_operation();
 Operation draw_columns_operation();
 Operation activation_operation();

@@ -27,7 +27,7 @@ struct Call {
 
 void project(TF_OpKernelContext* context, const char* name, Place place, const std::shared_ptr<const Call>& call) {
   const Factors& factors = call->factors;
-  compute_output_later(context, name, place, {factors.examples, factors.p, factors.q},
+  compute_output_later(context, name, place, {factors.examples, factors.p, factors.q}, projection_work(factors),
                        [call](float* out) { project_factors(call->factors, out); },
                        [&](CudaCall& cuda, float* out) { project_factors_on_cuda(cuda, factors, out); });
 }

@@ -155,6 +155,8 @@ void project(const Factors& f, const Plan& plan, const InstructionSet& set, std:
 
 }  // namespace
 
+double projection_work(const Factors& f) { return Plan(f).work; }
+
 void project_factors(const Factors& f, float* out) {
   const std::size_t size = f.p * f.q;
   if (f.positions == 0) {

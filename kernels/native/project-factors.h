@@ -18,6 +18,9 @@ struct Factors {
   float multiplier;
 };
 
+// The multiplications that it takes.
+double projection_work(const Factors& factors);
+
 // Writes out [examples, p, q]. The numbers depend on the factors and the instruction set, not on threads or timing.
 void project_factors(const Factors& factors, float* out);
 

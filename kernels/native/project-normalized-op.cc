@@ -1,6 +1,9 @@
 // BergsonProjectNormalized and, for the patches of images, BergsonProjectNormalizedPatches: what ProjectionInputs and
 // ProjectionAttributes hold, then the second moments [..., O] of the kernel, which are [K, O] in memory, and [O] of the
 // bias ([0, 0]: there is none), and [correction, epsilon] -> [N, p, q].
+// In the background where that is wanted.
+#include <memory>
+
 #include "cuda-project.h"
 #include "operations.h"
 #include "projection-inputs.h"
@@ -11,11 +14,14 @@ namespace {
 constexpr char kFactors[] = "BergsonProjectNormalized";
 constexpr char kPatches[] = "BergsonProjectNormalizedPatches";
 
-struct Inputs {
+// What a call reads, which may outlive it.
+struct Call {
   ProjectionInputs projection;
   Input moments{"moments"}, bias_moments{"bias_moments"}, constants{"constants"};
+  Patches patches{};
+  NormalizedFactors normalized{};
 
-  explicit Inputs(const char* activations) : projection(activations) {}
+  explicit Call(const char* activations) : projection(activations) {}
 
   bool read(TF_OpKernelContext* context) {
     ProjectionInputs& p = projection;
@@ -24,7 +30,7 @@ struct Inputs {
   }
 };
 
-std::string wrong_moments(const Inputs& in, const Factors& factors) {
+std::string wrong_moments(const Call& in, const Factors& factors) {
   const Input& d = in.projection.output_gradients;
   if (in.moments.rank() < 2) return in.moments.text() + " is of a rank below 2";
   if (in.moments.width() != factors.outputs) return differ(in.moments, d, "outputs");
@@ -39,40 +45,43 @@ std::string wrong_moments(const Inputs& in, const Factors& factors) {
   return "";
 }
 
-void project(TF_OpKernelContext* context, const char* name, Place place, const Inputs& in, const Factors& factors) {
-  const std::string wrong = wrong_moments(in, factors);
+void project(TF_OpKernelContext* context, const char* name, Place place, const std::shared_ptr<Call>& call,
+             const Factors& factors) {
+  const std::string wrong = wrong_moments(*call, factors);
   if (!wrong.empty()) {
     refuse(context, name, wrong);
     return;
   }
-  const NormalizedFactors normalized{factors, in.moments.data(), in.bias_moments.data(), in.constants.data()};
-  compute_output(context, name, place, {factors.examples, factors.p, factors.q},
-                 [&](float* out) { project_normalized(normalized, out); },
-                 [&](CudaCall& call, float* out) { project_normalized_on_cuda(call, normalized, out); });
+  call->normalized = {factors, call->moments.data(), call->bias_moments.data(), call->constants.data()};
+  compute_output_later(context, name, place, {factors.examples, factors.p, factors.q}, normalized_work(factors),
+                       [call](float* out) { project_normalized(call->normalized, out); },
+                       [&](CudaCall& cuda, float* out) { project_normalized_on_cuda(cuda, call->normalized, out); });
 }
 
 template <Place kPlace>
 void compute_factors(void* kernel, TF_OpKernelContext* context) {
   const auto& attributes = *static_cast<const ProjectionAttributes*>(kernel);
-  Inputs in("activations");
-  if (!in.read(context)) return;
-  const std::string wrong = wrong_factors(in.projection);
-  if (wrong.empty()) project(context, kFactors, kPlace, in, factors_of(in.projection, nullptr, attributes.multiplier));
+  const auto call = std::make_shared<Call>("activations");
+  if (!call->read(context)) return;
+  const ProjectionInputs& in = call->projection;
+  const std::string wrong = wrong_factors(in);
+  if (wrong.empty()) project(context, kFactors, kPlace, call, factors_of(in, nullptr, attributes.multiplier));
   else refuse(context, kFactors, wrong);
 }
 
 template <Place kPlace>
 void compute_patches(void* kernel, TF_OpKernelContext* context) {
   const auto& attributes = *static_cast<const ProjectionAttributes*>(kernel);
-  Inputs in("image");
-  if (!in.read(context)) return;
-  const std::string wrong = wrong_patches(in.projection, attributes);
+  const auto call = std::make_shared<Call>("image");
+  if (!call->read(context)) return;
+  const ProjectionInputs& in = call->projection;
+  const std::string wrong = wrong_patches(in, attributes);
   if (!wrong.empty()) {
     refuse(context, kPatches, wrong);
     return;
   }
-  const Patches patches = patches_of(in.projection.activations, in.projection.output_gradients, attributes);
-  project(context, kPatches, kPlace, in, factors_of(in.projection, &patches, attributes.multiplier));
+  call->patches = patches_of(in.activations, in.output_gradients, attributes);
+  project(context, kPatches, kPlace, call, factors_of(in, &call->patches, attributes.multiplier));
 }
 
 std::vector<const char*> inputs_named(const char* activations) {

@@ -164,6 +164,8 @@ class Worker {
 
 }  // namespace
 
+double normalized_work(const Factors& factors) { return Plan(factors).work; }
+
 void project_normalized(const NormalizedFactors& normalized, float* out) {
   const Factors& f = normalized.factors;
   const std::size_t size = f.examples * f.p * f.q;

@@ -13,6 +13,9 @@ struct NormalizedFactors {
   const float* constants;     // [correction, epsilon]
 };
 
+// The multiplications that it takes.
+double normalized_work(const Factors& factors);
+
 // Writes out [examples, p, q]. The numbers depend on the factors and the instruction set, not on threads or timing.
 void project_normalized(const NormalizedFactors& normalized, float* out);
 

@@ -58,6 +58,7 @@ constexpr size_t kAllocatorAttributesBytes = offsetof(TF_AllocatorAttributes, on
   X(void, TF_OpKernelConstruction_GetAttrString,                                                                     \
     (TF_OpKernelConstruction*, const char* name, char* value, size_t most, TF_Status*))                              \
   X(void, TF_OpKernelConstruction_Failure, (TF_OpKernelConstruction*, TF_Status*))                                   \
+  X(int, TF_NumInputs, (TF_OpKernelContext*))                                                                        \
   X(void, TF_GetInput, (TF_OpKernelContext*, int index, TF_Tensor**, TF_Status*))                                    \
   X(TF_Tensor*, TF_AllocateOutput,                                                                                   \
     (TF_OpKernelContext*, int index, int type, const int64_t* shape, int rank, size_t bytes, TF_Status*))            \

@@ -12,11 +12,18 @@ namespace bergson {
 
 class ThreadPool {
  public:
-  // Never destroyed: its threads may still wait on it while the process ends.
+  // One without threads of its own has no more than those that come to `help`.
+  explicit ThreadPool(bool has_threads) : has_threads_(has_threads) {}
+
+  // That of all threads but those that chose another. Never destroyed: its threads may still wait on it while the process
+  // ends.
   static ThreadPool& instance() {
-    static ThreadPool* pool = new ThreadPool;
-    return *pool;
+    static ThreadPool* pool = new ThreadPool(true);
+    return chosen() == nullptr ? *pool : *chosen();
   }
+
+  // Makes calls on this thread go to another.
+  static void choose(ThreadPool& pool) { chosen() = &pool; }
 
   // The most threads one call may use.
   void set_threads(std::size_t threads) { most_threads_ = std::max<std::size_t>(1, threads); }
@@ -37,11 +44,11 @@ class ThreadPool {
     const std::size_t helpers = (threads < tasks ? threads : tasks) - 1;
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      for (; started_ < helpers; started_++) std::thread([this] { serve(); }).detach();
+      for (; has_threads_ && started_ < helpers; started_++) std::thread([this] { serve(); }).detach();
       job_ = &job;
       places_ = helpers;
     }
-    for (std::size_t i = 0; i < helpers; i++) wake_.notify_one();
+    for (std::size_t i = 0; has_threads_ && i < helpers; i++) wake_.notify_one();
     job.drain();
     std::unique_lock<std::mutex> lock(mutex_);
     places_ = 0;
@@ -49,7 +56,20 @@ class ThreadPool {
     done_.wait(lock, [this] { return active_ == 0; });
   }
 
+  // Takes part in the call that is going on, to the end of its tasks; returns whether there was one with room.
+  bool help() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    if (places_ == 0) return false;
+    join(lock);
+    return true;
+  }
+
  private:
+  static ThreadPool*& chosen() {
+    thread_local ThreadPool* pool = nullptr;
+    return pool;
+  }
+
   // Multiplications that take about as long as waking a thread does.
   static constexpr double kWorkPerThread = 2e6;
 
@@ -67,16 +87,21 @@ class ThreadPool {
     std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
       wake_.wait(lock, [this] { return places_ > 0; });
-      places_--;
-      active_++;
-      Job* job = job_;
-      lock.unlock();
-      job->drain();
-      lock.lock();
-      if (--active_ == 0) done_.notify_one();
+      join(lock);
     }
   }
 
+  void join(std::unique_lock<std::mutex>& lock) {
+    places_--;
+    active_++;
+    Job* job = job_;
+    lock.unlock();
+    job->drain();
+    lock.lock();
+    if (--active_ == 0) done_.notify_one();
+  }
+
+  const bool has_threads_;
   std::atomic<std::size_t> most_threads_{1};
   std::mutex turn_;
   std::mutex mutex_;

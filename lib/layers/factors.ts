@@ -1,5 +1,6 @@
 /** What per-example gradients are made of, mostly the two factors of G_n = sum_s d_ns a_nsᵀ, and what they are made into. */
 import * as tf from '@tensorflow/tfjs';
+import { awaitBackground } from '../../kernels/background';
 import { multiply, projectGradient } from '../../kernels/project';
 import { projectPositions } from '../../kernels/project-factors';
 import { projectNormalizedPlainly, type ElementScale } from '../../kernels/project-normalized';
@@ -46,6 +47,7 @@ export function projectGradients(
 ): tf.Tensor3D {
   const { wholeRows, wholeColumns } = projection;
   const projected = projectByMatrices(factors, projection, multiplier);
+  if (wholeRows !== null || wholeColumns !== null) awaitBackground();
   const scaled = wholeRows === null ? projected : projected.mul<tf.Tensor3D>(wholeRows);
   return wholeColumns === null ? scaled : scaled.mul<tf.Tensor3D>(wholeColumns);
 }

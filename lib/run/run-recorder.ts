@@ -1,8 +1,13 @@
 /** Turns training steps into a run: the collector on one side, the run's writer on the other. */
 import fs from 'node:fs';
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import { InvalidOptionError, NoGradientError } from '../errors';
-import { GradientCollector, type Captured, type GradientCollectorOptions } from '../gradient-collector';
+import {
+  GradientCollector,
+  type Captured,
+  type CollectedGradients,
+  type GradientCollectorOptions,
+} from '../gradient-collector';
 import { chooseNormalizer, trainingOptimizer, type NormalizerChoice } from '../normalizers/choose';
 import { knownLearningRate, lastLearningRate } from '../normalizers/learning-rate';
 import { isFixed, type Normalizer } from '../normalizers/normalizer';
@@ -69,9 +74,10 @@ export interface TrainingOptions {
   readonly lossReduction?: 'mean' | 'sum';
 }
 
-/** A step that has run, whose rows are not yet written. */
+/** A step that has run, and whose rows are being written, or else are yet to be, of its gradients. */
 export interface CapturedStep<T> extends Captured<T> {
   readonly ids: Int32Array;
+  readonly isBegun: boolean;
   /** What its rows are to be multiplied by. */
   readonly scale: number;
   /** How far training went along them. */
@@ -130,20 +136,23 @@ export class RunRecorder {
   }
 
   /**
-   * Runs one training step on the examples `ids`, and captures its gradients.
-   * @throws NoGradientError if no attributed layer took part in its backward pass; BatchAxisError
+   * Runs one training step on the examples `ids`, captures its gradients, and begins to write them where the addon does that
+   * while training goes on.
+   * @throws NoGradientError if no attributed layer took part in its backward pass; BatchAxisError; and for the step before
+   *   NonFiniteGradientError, DiskWriteError
    */
   captureStep<T>(ids: Int32Array, step: () => T): CapturedStep<T> {
-    return this.toStep(ids, this.collector.surround(step, ids.length));
+    return this.toStep(ids, this.collector.surroundInBackground(step, ids.length));
   }
 
   /** The same for a step that may return a promise, which is awaited. */
   async captureAsyncStep<T>(ids: Int32Array, step: () => T | Promise<T>): Promise<CapturedStep<T>> {
-    return this.toStep(ids, await this.collector.surround<T>(step, ids.length));
+    return this.toStep(ids, await this.collector.surroundInBackground<T>(step, ids.length));
   }
 
-  /** Writes a step's rows, and disposes its gradients. @throws NonFiniteGradientError, DiskWriteError */
-  async writeStep({ ids, gradients, scale, stepRate }: CapturedStep<unknown>): Promise<void> {
+  /** Writes a step's rows unless that was begun, and disposes its gradients. @throws NonFiniteGradientError, DiskWriteError */
+  async writeStep({ ids, isBegun, gradients, scale, stepRate }: CapturedStep<unknown>): Promise<void> {
+    if (isBegun) return;
     const rows = await this.collector.rows(gradients, ids.length);
     this.writer.writeStep(ids, scale === 1 ? rows : rows.map((value) => value * scale), stepRate);
   }
@@ -180,11 +189,24 @@ export class RunRecorder {
     return { learningRate: knownLearningRate(optimizer), lossWeight };
   }
 
-  private toStep<T>(ids: Int32Array, captured: Captured<T>): CapturedStep<T> {
-    if (captured.gradients.size > 0)
-      return { ...captured, ids, scale: this.rate(), stepRate: this.stepRate(ids) };
-    throw new NoGradientError('no attributed layer took part in the backward pass of a training step');
+  private toStep<T>(ids: Int32Array, { result, gradients }: Captured<T>): CapturedStep<T> {
+    if (gradients.size === 0)
+      throw new NoGradientError('no attributed layer took part in the backward pass of a training step');
+    const [scale, stepRate] = [this.rate(), this.stepRate(ids)];
+    try {
+      const isBegun = this.writer.beginStep(ids, gradients, scale, stepRate);
+      if (isBegun) disposeGradients(gradients);
+      return { result, gradients, ids, isBegun, scale, stepRate };
+    } catch (error) {
+      disposeGradients(gradients);
+      throw error;
+    }
   }
+}
+
+function disposeGradients(gradients: CollectedGradients): void {
+  tf.dispose([...gradients.values()]);
+  gradients.clear();
 }
 
 /** What gives the factor of a step's rows once the step is over. @throws OptimizerStateError */

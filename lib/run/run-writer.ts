@@ -1,5 +1,6 @@
 /** Writes a run while training goes: rows, training order, and last of all a manifest that calls it complete. */
 import fs from 'node:fs';
+import type * as tf from '@tensorflow/tfjs';
 import { InvalidOptionError, NonFiniteGradientError, NonFiniteValueError, RunExistsError } from '../errors';
 import { CollectedAutocorrelation } from '../preconditioners/collected-autocorrelation';
 import { addStore } from '../store/accumulate';
@@ -22,6 +23,8 @@ export class RunWriter {
   /** Of the epoch's store, where it is wanted. */
   private collected: CollectedAutocorrelation | undefined;
   private epoch = 0;
+  /** Waits for the step that was begun and may not be written yet. */
+  private begun: (() => void) | null = null;
   private step: number;
   private firstStep = 0;
 
@@ -130,17 +133,61 @@ export class RunWriter {
    * @throws NonFiniteGradientError before anything of the step is written; DiskWriteError
    */
   writeStep(examples: Int32Array, rows: Float32Array, rate: StepRate): void {
+    this.settle();
     const store = this.openStore();
     if (this.grows) this.makeRoom(store, examples);
-    try {
+    namingStep(this.step, () => {
       store.write(examples, rows);
-    } catch (cause) {
-      if (!(cause instanceof NonFiniteValueError)) throw cause;
-      const { layer = '', example = -1, value } = cause;
-      throw new NonFiniteGradientError(layer, this.step, example, value, { cause });
-    }
+    });
     this.order?.append({ step: this.step, epoch: this.epoch, examples, ...rate });
     this.step++;
+  }
+
+  /**
+   * Begins to write one step's gradients, by column, times `factor`, and then its place in the training order: they may be the
+   * background's own that are not there yet, and be disposed at once. Returns false, with nothing done, where only `writeStep`
+   * can. What keeps it from being written is thrown by whatever is asked of this writer next, before it does anything.
+   * @throws NonFiniteGradientError, DiskWriteError
+   */
+  beginStep(
+    examples: Int32Array,
+    gradients: ReadonlyMap<string, tf.Tensor>,
+    factor: number,
+    rate: StepRate,
+  ): boolean {
+    this.settle();
+    const { step, order } = this;
+    const store = this.openStore();
+    if (!store.beginsWrites) return false;
+    if (this.grows) this.makeRoom(store, examples);
+    const place = order?.toAppend({ step, epoch: this.epoch, examples, ...rate });
+    const orTakeBack = <T>(action: () => T): T => {
+      try {
+        return action();
+      } catch (error) {
+        if (place !== undefined) order?.takeBack(place);
+        this.step = step;
+        throw error;
+      }
+    };
+    const after = place === undefined ? [] : [place];
+    const rows = orTakeBack(() => store.beginWrite(examples, gradients, factor, after));
+    this.step++;
+    this.begun = () => {
+      orTakeBack(() => {
+        namingStep(step, () => {
+          rows.settle();
+        });
+      });
+    };
+    return true;
+  }
+
+  /** Waits until the step that was begun is written. @throws NonFiniteGradientError, DiskWriteError */
+  private settle(): void {
+    const { begun } = this;
+    this.begun = null;
+    begun?.();
   }
 
   /**
@@ -148,6 +195,7 @@ export class RunWriter {
    * no store. @throws DiskWriteError
    */
   async endEpoch(): Promise<void> {
+    this.settle();
     const store = this.openStore();
     const steps = this.step - this.firstStep;
     this.store = null;
@@ -172,6 +220,11 @@ export class RunWriter {
    * new run leaves nothing behind.
    */
   abort(): void {
+    try {
+      this.settle();
+    } catch {
+      // What ended the training is what its caller hears of.
+    }
     this.store?.abort();
     this.store = null;
     this.disposeAutocorrelation();
@@ -231,6 +284,17 @@ export class RunWriter {
       weightsDigest,
       failed: [],
     });
+  }
+}
+
+/** Runs `write`; a number that is not finite becomes one of `step`. @throws NonFiniteGradientError */
+function namingStep(step: number, write: () => void): void {
+  try {
+    write();
+  } catch (cause) {
+    if (!(cause instanceof NonFiniteValueError)) throw cause;
+    const { layer = '', example = -1, value } = cause;
+    throw new NonFiniteGradientError(layer, step, example, value, { cause });
   }
 }
 

@@ -1,5 +1,6 @@
 /** `training_order.log`: which examples each training step saw, appended as training goes. */
 import fs from 'node:fs';
+import type { FileWrite } from '../../kernels/write-rows';
 import { ClosedError, CorruptRecordError, UnsupportedVersionError } from '../errors';
 import { crc32 } from './crc32';
 import { guardWrite, readFully, writeFully } from './disk';
@@ -63,9 +64,22 @@ export class TrainingOrderWriter {
   }
 
   /** Appends one batch. Throws DiskWriteError; the log then ends where it did, and may be appended to again. */
-  append({ examples, ...batch }: TrainingBatch): void {
-    const bytes = Buffer.from(examples.buffer, examples.byteOffset, examples.byteLength);
-    this.appendPayload(packer.pack({ ...batch, examples: bytes }));
+  append(batch: TrainingBatch): void {
+    this.appendPayload(packBatch(batch));
+  }
+
+  /** What appends one batch when it is written, which is up to the caller; the log counts it as written already. */
+  toAppend(batch: TrainingBatch): FileWrite {
+    const bytes = frame(packBatch(batch));
+    const write = { file: this.path, descriptor: this.openDescriptor(), position: this.size, bytes };
+    this.size += bytes.length;
+    return write;
+  }
+
+  /** Takes back what `toAppend` returned, and all after it: it may be on disk, in part, or not. */
+  takeBack({ position }: FileWrite): void {
+    this.size = position;
+    fs.ftruncateSync(this.openDescriptor(), position);
   }
 
   /** Syncs and closes the log. */
@@ -80,20 +94,36 @@ export class TrainingOrderWriter {
   }
 
   private appendPayload(payload: Uint8Array): void {
-    if (this.descriptor === undefined) throw new ClosedError(this.path);
-    const frame = Buffer.alloc(FRAME_BYTES + payload.length);
-    frame.writeUInt32LE(payload.length, 0);
-    frame.writeUInt32LE(crc32(frame.subarray(0, 4)), 4);
-    frame.writeUInt32LE(crc32(payload), 8);
-    frame.set(payload, FRAME_BYTES);
+    const descriptor = this.openDescriptor();
+    const bytes = frame(payload);
     try {
-      writeFully(this.descriptor, this.path, frame, this.size);
+      writeFully(descriptor, this.path, bytes, this.size);
     } catch (error) {
-      fs.ftruncateSync(this.descriptor, this.size); // no half record may come to lie between whole ones
+      fs.ftruncateSync(descriptor, this.size); // no half record may come to lie between whole ones
       throw error;
     }
-    this.size += frame.length;
+    this.size += bytes.length;
   }
+
+  private openDescriptor(): number {
+    if (this.descriptor === undefined) throw new ClosedError(this.path);
+    return this.descriptor;
+  }
+}
+
+function packBatch({ examples, ...batch }: TrainingBatch): Uint8Array {
+  const bytes = Buffer.from(examples.buffer, examples.byteOffset, examples.byteLength);
+  return packer.pack({ ...batch, examples: bytes });
+}
+
+/** A record: `payload` with its length and checksums. */
+function frame(payload: Uint8Array): Buffer {
+  const bytes = Buffer.alloc(FRAME_BYTES + payload.length);
+  bytes.writeUInt32LE(payload.length, 0);
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, 4)), 4);
+  bytes.writeUInt32LE(crc32(payload), 8);
+  bytes.set(payload, FRAME_BYTES);
+  return bytes;
 }
 
 /** Reads a log from its start, as often as asked, holding one chunk of it in memory. */

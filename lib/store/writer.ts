@@ -1,6 +1,8 @@
 /** Writes a gradient store row by row, in any order, so that a kill at any byte leaves a readable store. */
 import fs from 'node:fs';
 import path from 'node:path';
+import type * as tf from '@tensorflow/tfjs';
+import { beginRowWrite, writesRows, type FileWrite } from '../../kernels/write-rows';
 import {
   ClosedError,
   CorruptStoreError,
@@ -9,10 +11,12 @@ import {
   RowShapeError,
   StoreExistsError,
 } from '../errors';
+import { BegunRows } from './begun-rows';
 import { guardWrite, writeFileAtomic, writeFully } from './disk';
 import {
   STORE_FILES,
   checkLayout,
+  columnOffsets,
   encodeInfo,
   gradientBytes,
   parseInfo,
@@ -176,6 +180,53 @@ export class GradientStoreWriter {
     this.observer?.add(this.storedRows(encoded, order));
   }
 
+  /** Whether `beginWrite` serves: not without the addon, nor where rows are rounded, or observed. */
+  get beginsWrites(): boolean {
+    return this.layout.dtype === 'float32' && this.observer === undefined && writesRows();
+  }
+
+  /**
+   * Begins to write `gradients`, by layer, of `examples` [n], each float32 [n, ...] and multiplied by `factor`, and then `after`.
+   * They may be the background's own that are not there yet, and be disposed at once. Throws ExampleRangeError,
+   * {@link DiskWriteError}. Nothing else may be asked of this writer until the write is settled.
+   */
+  beginWrite(
+    examples: Int32Array,
+    gradients: ReadonlyMap<string, tf.Tensor>,
+    factor: number,
+    after: readonly FileWrite[],
+  ): BegunRows {
+    if (!this.open) throw new ClosedError(this.directory);
+    const { layout } = this;
+    const order = this.orderById(examples);
+    const ids = Int32Array.from(order, (position) => examples[position] ?? 0);
+    const replaced = ids.filter((id) => this.flags[id] === 1);
+    this.mark(replaced, 0);
+    const positions = new Float64Array(examples.length).fill(-1);
+    for (const position of order) positions[position] = (examples[position] ?? 0) * rowBytes(layout);
+    const offsets = columnOffsets(layout);
+    const write = beginRowWrite({
+      file: path.join(this.directory, STORE_FILES.gradients),
+      descriptor: this.gradients,
+      positions,
+      columns: layout.columns.flatMap(({ layer }, i) => {
+        const own = gradients.get(layer);
+        return own === undefined ? [] : [{ gradients: own, offset: offsets[i] ?? 0 }];
+      }),
+      width: rowWidth(layout),
+      factor,
+      after: [...this.flagWrites(ids, 1), ...after],
+    });
+    return new BegunRows(write, layout, examples, {
+      written: () => {
+        this.rewritten += replaced.length + examples.length - ids.length;
+      },
+      failed: () => {
+        this.setFlags(ids, 0);
+      },
+    });
+  }
+
   /** The rows at `positions` of `encoded`, in any order, as they will be read: [n, width]. */
   private storedRows({ stored, scales }: EncodedRows, positions: Int32Array): Float32Array {
     const width = rowWidth(this.layout);
@@ -261,8 +312,10 @@ export class GradientStoreWriter {
       if (example >= 0 && example < this.layout.rows) continue;
       throw new ExampleRangeError(this.directory, example, this.layout.rows);
     }
+    const positions = Int32Array.from(examples, (_, position) => position);
+    if (examples.every((example, i) => i === 0 || example > (examples[i - 1] ?? 0))) return positions;
     const id = (position: number | undefined) => (position === undefined ? -1 : (examples[position] ?? 0));
-    const order = Int32Array.from(examples, (_, position) => position).sort((a, b) => id(a) - id(b) || a - b);
+    const order = positions.sort((a, b) => id(a) - id(b) || a - b);
     return order.filter((position, i) => id(position) !== id(order[i + 1]));
   }
 
@@ -286,16 +339,29 @@ export class GradientStoreWriter {
 
   /** Sets the flags of `ids` (ascending), in memory and on disk. */
   private mark(ids: Int32Array, flag: 0 | 1): void {
+    for (const { descriptor, file, bytes, position } of this.flagWrites(ids, flag))
+      writeFully(descriptor, file, bytes, position);
+  }
+
+  /** Sets the flags of `ids` (ascending) in memory, and returns what does so on disk. */
+  private flagWrites(ids: Int32Array, flag: 0 | 1): FileWrite[] {
+    this.setFlags(ids, flag);
+    const file = path.join(this.directory, STORE_FILES.written);
+    const together = (i: number) => (ids[i] ?? 0) - (ids[i - 1] ?? 0) <= FLAG_GAP;
+    const writes: FileWrite[] = [];
+    forEachRun(ids.length, together, (begin, end) => {
+      const position = ids[begin] ?? 0;
+      const bytes = this.flags.subarray(position, (ids[end - 1] ?? 0) + 1);
+      writes.push({ descriptor: this.written, file, position, bytes });
+    });
+    return writes;
+  }
+
+  private setFlags(ids: Int32Array, flag: 0 | 1): void {
     for (const id of ids) {
       this.rowsWritten += flag - (this.flags[id] ?? 0);
       this.flags[id] = flag;
     }
-    const file = path.join(this.directory, STORE_FILES.written);
-    const together = (i: number) => (ids[i] ?? 0) - (ids[i - 1] ?? 0) <= FLAG_GAP;
-    forEachRun(ids.length, together, (begin, end) => {
-      const first = ids[begin] ?? 0;
-      writeFully(this.written, file, this.flags.subarray(first, (ids[end - 1] ?? 0) + 1), first);
-    });
   }
 }
 

@@ -7,12 +7,12 @@ import { GradientCollectorCallback, prepareForGradientCollection } from '../../c
 import { applyHostFixes } from '../../lib/host-fixes';
 import { disposeBenchModel, type BenchModel, type BenchModelFactory, type OptimizerName } from './models';
 import { spread, type Spread } from './statistics';
-import { Turns, type Player } from './turns';
+import { STEPS_A_TURN, Turns, type Player } from './turns';
 import { BASELINE, type Variant } from './variants';
 import { verifyGradients } from './verification';
 
 export interface InterleaveOptions {
-  /** Timed steps of each variant. */
+  /** Timed steps of each variant, of which there are whole turns. */
   readonly steps: number;
   readonly optimizer: OptimizerName;
 }
@@ -24,7 +24,7 @@ export interface Measurement {
   readonly parameters: number;
   readonly batchSize: number;
   readonly step: Spread;
-  /** Step time over the baseline's in the same round; null where the baseline did not run. */
+  /** Step time over the baseline's in the same round of turns; null where the baseline did not run. */
   readonly ratio: Spread | null;
   /** Rows of gradient store written per second of training; null where none are written. */
   readonly rowsPerSecond: number | null;
@@ -32,14 +32,15 @@ export interface Measurement {
   readonly ending: number;
 }
 
-/** Steps before timing starts: first calls compile, allocate and draw projections. */
-const WARM_UP = 3;
+/** Turns before timing starts: first calls compile, allocate and draw projections. */
+const WARM_UP = 1;
 
 /** Losses of variants that compute the same thing drift apart by rounding alone, over one epoch of training. */
 const SAME_LOSS = 1e-2;
 
 /** One variant in training. */
 class Lane implements Player {
+  /** Of a step, on average over each turn. */
   readonly milliseconds: number[] = [];
   ending = 0;
   loss = NaN;
@@ -54,7 +55,7 @@ class Lane implements Player {
   }
 
   onTurn(milliseconds: number): void {
-    this.milliseconds.push(milliseconds);
+    this.milliseconds.push(milliseconds / STEPS_A_TURN);
   }
 
   async train(turns: Turns, directory: string): Promise<void> {
@@ -74,7 +75,7 @@ class Lane implements Player {
 
 /**
  * Trains one copy of the model a variant, all from the same weights on the same batches in the same order, in turns
- * of one step each.
+ * of some steps each.
  * @throws Error when a variant's gradients are not tfjs's own, or its loss is not the first variant's.
  */
 export async function interleave(
@@ -88,11 +89,9 @@ export async function interleave(
       verifyGradients(factory({ batches: 1, crossEntropy }));
   }
   undo();
+  const batches = (WARM_UP + Math.ceil(steps / STEPS_A_TURN)) * STEPS_A_TURN;
   const lanes = variants.map((variant) => {
-    return new Lane(
-      variant,
-      factory({ batches: WARM_UP + steps, crossEntropy: variant.crossEntropy, optimizer }),
-    );
+    return new Lane(variant, factory({ batches, crossEntropy: variant.crossEntropy, optimizer }));
   });
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'bergson-bench-'));
   const turns = new Turns(lanes);
@@ -123,7 +122,7 @@ function measurement(
   baseline: Lane | undefined,
 ): Measurement {
   const timed = milliseconds.slice(WARM_UP);
-  const ratios = baseline?.milliseconds.slice(WARM_UP).map((time, step) => (timed[step] ?? NaN) / time);
+  const ratios = baseline?.milliseconds.slice(WARM_UP).map((time, turn) => (timed[turn] ?? NaN) / time);
   const step = spread(timed);
   return {
     model: bench.name,

@@ -241,19 +241,19 @@ export function disposeBenchModel({ model, xs, ys }: BenchModel): void {
   tf.dispose([xs, ys]);
 }
 
-/** A model, and its timed steps a variant: some twenty seconds on two cores. */
+/** A model, and its timed steps a variant: about a minute on two cores. */
 interface NamedModel {
   readonly factory: BenchModelFactory;
   readonly steps: number;
 }
 
 export const MODELS: Readonly<Record<string, NamedModel>> = {
-  mlp: { factory: multilayerPerceptron, steps: 150 },
-  cnn: { factory: convolutional, steps: 80 },
-  'cnn-bn': { factory: normalizedConvolutional, steps: 60 },
-  lstm: { factory: recurrent, steps: 60 },
-  gpt: { factory: languageModel, steps: 20 },
-  words: { factory: wordClassifier, steps: 20 },
+  mlp: { factory: multilayerPerceptron, steps: 240 },
+  cnn: { factory: convolutional, steps: 160 },
+  'cnn-bn': { factory: normalizedConvolutional, steps: 120 },
+  lstm: { factory: recurrent, steps: 120 },
+  gpt: { factory: languageModel, steps: 64 },
+  words: { factory: wordClassifier, steps: 64 },
 };
 
 export function modelNamed(name: string): NamedModel {

@@ -43,7 +43,7 @@ async function main(): Promise<void> {
     })
     .option('steps', {
       type: 'number',
-      describe: 'Timed steps for each variant (default: from 150 to 20, by model)',
+      describe: 'Timed steps for each variant (default: from 240 to 64, by model)',
     })
     .option('json', { type: 'boolean', default: false, describe: 'Print the report as JSON' })
     .strict()

@@ -1,17 +1,22 @@
-/** Lets several calls of `fit` train in one process, one step of one of them at a time. */
+/** Lets several calls of `fit` train in one process, some steps of one of them at a time. */
 import * as tf from '@tensorflow/tfjs';
+import { awaitBackground } from '../../kernels/background';
 
 /** Something that trains in turns. */
 export interface Player {
   /** Runs before each turn and returns what runs after it; neither is timed. */
   enter(): () => void;
-  /** Told how long each turn took, in milliseconds: one training step with all its callbacks. */
+  /** Told how long each turn took, in milliseconds: {@link STEPS_A_TURN} training steps with all their callbacks. */
   onTurn(milliseconds: number): void;
 }
 
+/** What a step leaves to the background is done during the next one, of the same player. */
+export const STEPS_A_TURN = 8;
+
 /**
- * Hands turns around until every player has left. A turn lasts from a player's batch to its next: the step, the
- * callbacks at its end, and whatever its callbacks do before the next batch. Each round starts with another player.
+ * Hands turns around until every player has left. A turn lasts from a player's batch to that of its next turn: the steps, the
+ * callbacks at their ends, whatever its callbacks do before the next batch, and what all that left to the background. Each round
+ * starts with another player.
  */
 export class Turns {
   private readonly waiting = new Map<Player, () => void>();
@@ -60,6 +65,7 @@ export class Turns {
   /** Tells the player how long its turn took; the turn itself goes on until it is given up. */
   private finishTurn(player: Player): void {
     if (this.current === null) return;
+    awaitBackground();
     const now = performance.now();
     player.onTurn(now - this.current.start);
     this.current.start = now;
@@ -94,8 +100,8 @@ class TurnCallback extends tf.Callback {
     super();
   }
 
-  override onBatchBegin(): Promise<void> {
-    return this.wait();
+  override onBatchBegin(batch: number): Promise<void> {
+    return batch % STEPS_A_TURN === 0 ? this.wait() : Promise.resolve();
   }
 
   override onEpochEnd(): Promise<void> {

@@ -15,14 +15,15 @@ async function killAfter(step: number, name: string, ...args: string[]): Promise
   return run;
 }
 
-it('keeps all but the batch in flight when training is killed, and opens and says what it holds', async () => {
+it('keeps all but the batches in flight when training is killed, and opens and says what it holds', async () => {
   const path = await killAfter(24, 'killed');
   const run = Run.open(path);
   expect(run.manifest.state).toBe('training');
   expect(run.describe()).toMatch(/unfinished run.*finished epochs? over 40 examples/);
 
   const batches = [...(run.trainingOrder()?.batches() ?? [])];
-  expect(batches.length).toBeGreaterThanOrEqual(25);
+  // 25 steps were over. The rows of the last may still have been on their way.
+  expect(batches.length).toBeGreaterThanOrEqual(24);
   const last = run.stores.at(-1) ?? '';
   const store = GradientStoreReader.open(run.storeDirectory(last));
   const inLastEpoch = batches.filter(({ epoch }) => `epoch_${epoch}` === last).length;

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
-import { awaitBackground, inBackground } from '../../kernels/background';
+import { awaitBackground, inBackground, startBackground } from '../../kernels/background';
 import { projectPositions, type ProjectedFactors } from '../../kernels/project-factors';
 import { projectPatches, type ProjectedPatches } from '../../kernels/project-patches';
+import { projectNormalized, type KernelMoments } from '../../kernels/project-normalized';
 import { sameBits } from '../support/closeness';
 import { describeNative } from './native-operations';
 
@@ -33,17 +34,25 @@ function makePatches(): ProjectedPatches {
 
 let factors: ProjectedFactors;
 let patches: ProjectedPatches;
+let moments: KernelMoments;
 beforeAll(() => {
+  moments = tf.tidy(() => ({
+    kernel: tf.keep(random([100, 100], 6).square()),
+    bias: tf.keep(random([100], 7).square()),
+    correction: 2,
+    epsilon: 1,
+  }));
   factors = makeFactors();
   patches = makePatches();
 });
 afterAll(() => {
-  tf.dispose([factors, patches] as unknown as tf.TensorContainer);
+  tf.dispose([factors, patches, moments] as unknown as tf.TensorContainer);
 });
 
 const project = {
   'linear maps': () => projectPositions(factors),
   convolutions: () => projectPatches(patches),
+  'normalised linear maps': () => projectNormalized(factors, { matrix: () => tf.ones([100, 101]), moments }),
 };
 
 describeNative('projections in the background', () => {
@@ -77,6 +86,19 @@ describeNative('projections in the background', () => {
     awaitBackground();
     expect(several.at(-1)?.dataSync()[0]).not.toBeNaN();
     tf.dispose(several);
+  });
+
+  it('are there when their part of the work is, and go on without being awaited once begun', async () => {
+    const first = inBackground(project['linear maps']);
+    const work = startBackground();
+    const second = inBackground(project.convolutions);
+    awaitBackground(work);
+    expect(first.dataSync()[0]).not.toBeNaN();
+    startBackground();
+    for (let waited = 0; Number.isNaN(second.dataSync()[0]) && waited < 5000; waited++)
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(second.dataSync()[0]).not.toBeNaN();
+    tf.dispose([first, second]);
   });
 
   it('refuse at once what does not fit', () => {

@@ -1,0 +1,83 @@
+#include "row-write.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <utility>
+
+#include "scratch.h"
+
+namespace bergson {
+namespace {
+
+// Returns 0, or the number of the error.
+int write_fully(int descriptor, const void* data, std::size_t bytes, std::int64_t position) {
+  const char* from = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t written = pwrite(descriptor, from, bytes, static_cast<off_t>(position));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    from += written;
+    bytes -= static_cast<std::size_t>(written);
+    position += written;
+  }
+  return 0;
+}
+
+// Rows that lie behind each other both here and in the file are written in one call. Returns 0, or the number of the error.
+int write_rows_to(const RowWrite& write, const float* rows) {
+  const std::size_t bytes = write.width * sizeof(float);
+  const std::vector<std::int64_t>& positions = write.positions;
+  for (std::size_t begin = 0, end = 1; begin < positions.size(); begin = end++) {
+    if (positions[begin] < 0) continue;
+    while (end < positions.size() && positions[end] == positions[end - 1] + static_cast<std::int64_t>(bytes)) end++;
+    const int error = write_fully(write.descriptor, rows + begin * write.width, (end - begin) * bytes, positions[begin]);
+    if (error != 0) return error;
+  }
+  return 0;
+}
+
+std::shared_ptr<RowWrite>& prepared() {
+  thread_local std::shared_ptr<RowWrite> write;
+  return write;
+}
+
+}  // namespace
+
+void write_rows(RowWrite& write, const std::vector<RowPart>& parts) {
+  const std::size_t count = write.positions.size();
+  const std::size_t size = count * write.width;
+  thread_local std::vector<float> buffer;
+  float* rows = scratch(buffer, size);
+  std::fill_n(rows, size, 0.0f);
+  for (std::size_t part = 0; part < parts.size(); part++) {
+    const auto [data, width] = parts[part];
+    for (std::size_t row = 0; row < count; row++) {
+      float* to = rows + row * write.width + write.offsets[part];
+      for (std::size_t i = 0; i < width; i++) to[i] = static_cast<float>(data[row * width + i] * write.factor);
+    }
+  }
+  for (std::size_t i = 0; i < size; i++) {
+    if (std::isfinite(rows[i])) continue;
+    write.outcome = {RowOutcome::kNotFinite, i, rows[i]};
+    return;
+  }
+  int error = write_rows_to(write, rows);
+  for (std::size_t i = 0; error == 0 && i <= write.after.size(); i++) {
+    write.outcome = {RowOutcome::kWritten, i, 0};
+    if (i == write.after.size()) return;
+    const FileWrite& next = write.after[i];
+    error = write_fully(next.descriptor, next.bytes.data(), next.bytes.size(), next.position);
+    if (error != 0) write.outcome.at = i + 1;
+  }
+  write.outcome.kind = RowOutcome::kFailed;
+  write.outcome.value = error;
+}
+
+void prepare_row_write(std::shared_ptr<RowWrite> write) { prepared() = std::move(write); }
+
+std::shared_ptr<RowWrite> take_row_write() { return std::move(prepared()); }
+
+}  // namespace bergson

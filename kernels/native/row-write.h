@@ -1,0 +1,50 @@
+// Rows of gradients on their way to a file, and what else is to be on disk once they are.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace bergson {
+
+struct FileWrite {
+  int descriptor;
+  std::int64_t position;
+  std::vector<std::uint8_t> bytes;
+};
+
+struct RowOutcome {
+  enum Kind { kUnwritten, kWritten, kNotFinite, kFailed };
+  Kind kind = kUnwritten;
+  // Of a number that is not finite the index in rows [n, width]; of a write that failed the index in `after` and one, or 0
+  // for the rows themselves.
+  std::size_t at = 0;
+  // That number, or the system's number of the error.
+  double value = 0;
+};
+
+struct RowWrite {
+  int descriptor;
+  std::vector<std::int64_t> positions;  // the byte that each row begins at, negative: it is not written
+  std::vector<std::size_t> offsets;     // where in a row each layer's numbers begin
+  std::size_t width;                    // numbers in a row
+  double factor;                        // of all numbers
+  std::vector<FileWrite> after;         // in this order
+  RowOutcome outcome;
+};
+
+// One layer's numbers, [n, width].
+struct RowPart {
+  const float* data;
+  std::size_t width;
+};
+
+// Puts the layers' numbers side by side in rows, and zero where there is none, and writes them, unless one is not finite, and
+// then what comes after. Sets the outcome.
+void write_rows(RowWrite& write, const std::vector<RowPart>& parts);
+
+// What the next operation that this thread calls is to write.
+void prepare_row_write(std::shared_ptr<RowWrite> write);
+std::shared_ptr<RowWrite> take_row_write();
+
+}  // namespace bergson

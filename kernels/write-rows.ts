@@ -1,0 +1,103 @@
+/** Gradients from TensorFlow's memory to a file, by the addon, without passing through JavaScript's. */
+import { getSystemErrorName } from 'node:util';
+import type * as tf from '@tensorflow/tfjs';
+import type { PreparedRowWrite } from './addon';
+import { awaitBackground, inBackground, startBackground, type BackgroundWork } from './background';
+import { nativeAddon, nativeProcessor } from './native';
+
+/** Bytes that go to a place in a file that is open. */
+export interface FileWrite {
+  readonly file: string;
+  readonly descriptor: number;
+  readonly position: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface RowWrite {
+  readonly file: string;
+  /** Of `file`. */
+  readonly descriptor: number;
+  /** The byte that each example's row begins at, -1 where it is not written: [n]. */
+  readonly positions: Float64Array;
+  /** Each float32 [n, ...], and where in a row it begins; where there is none a row is zero. */
+  readonly columns: readonly { readonly gradients: tf.Tensor; readonly offset: number }[];
+  /** Numbers in a row. */
+  readonly width: number;
+  /** What every number is multiplied by. */
+  readonly factor: number;
+  /** Written when the rows are, in this order. */
+  readonly after: readonly FileWrite[];
+}
+
+/** What became of a write. A number that is not finite, by its index in rows [n, width], was found before any was written. */
+export type RowOutcome =
+  | { readonly kind: 'written' }
+  | { readonly kind: 'not finite'; readonly index: number; readonly value: number }
+  | { readonly kind: 'failed'; readonly file: string; readonly bytes: number; readonly code: string };
+
+/** Whether there is an addon that {@link beginRowWrite} can ask. */
+export function writesRows(): boolean {
+  return nativeProcessor() !== null;
+}
+
+/** A write that may still be going on. */
+export class BegunRowWrite {
+  constructor(
+    private readonly write: RowWrite,
+    private readonly prepared: PreparedRowWrite,
+    private readonly work: BackgroundWork,
+  ) {}
+
+  /** Waits for it. */
+  outcome(): RowOutcome {
+    awaitBackground(this.work);
+    const addon = nativeAddon();
+    if (typeof addon === 'string') throw new Error(`internal: rows are being written, and ${addon}`);
+    const [kind, at, value] = addon.rowOutcome(this.prepared);
+    switch (kind) {
+      case 1:
+        return { kind: 'written' };
+      case 2:
+        return { kind: 'not finite', index: at, value };
+      case 3:
+        return { kind: 'failed', ...this.part(at), code: getSystemErrorName(-value) };
+      default:
+        throw new Error('internal: rows were neither written nor refused');
+    }
+  }
+
+  private part(at: number): { file: string; bytes: number } {
+    const { file, positions, width, after } = this.write;
+    const part = after[at - 1];
+    return part === undefined
+      ? { file, bytes: 4 * positions.length * width }
+      : { file: part.file, bytes: part.bytes.length };
+  }
+}
+
+/**
+ * Begins to write, and all else that was left to the background with it. The gradients may be disposed, or be the background's
+ * own that are not there yet; files stay open until the outcome is known.
+ *
+ * @throws Error when the shapes do not fit, or unless {@link writesRows}.
+ */
+export function beginRowWrite(write: RowWrite): BegunRowWrite {
+  const [addon, backend] = [nativeAddon(), nativeProcessor()];
+  if (typeof addon === 'string' || backend === null)
+    throw new Error('internal: there is no addon to write rows');
+  const { descriptor, positions, columns, width, factor, after } = write;
+  const prepared = addon.prepareRowWrite(
+    descriptor,
+    positions,
+    Int32Array.from(columns, ({ offset }) => offset),
+    width,
+    factor,
+    after.map((part) => part.descriptor),
+    after.map((part) => part.position),
+    after.map((part) => part.bytes),
+  );
+  const count = { name: 'N', type: backend.binding.TF_ATTR_INT, value: columns.length };
+  const gradients = columns.map((column) => column.gradients);
+  inBackground(() => backend.executeSingleOutput('BergsonWriteRows', [count], gradients)).dispose();
+  return new BegunRowWrite(write, prepared, startBackground());
+}
