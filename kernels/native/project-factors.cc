@@ -155,7 +155,9 @@ void project(const Factors& f, const Plan& plan, const InstructionSet& set, std:
 
 }  // namespace
 
-double projection_work(const Factors& f) { return Plan(f).work; }
+bool is_nothing(const Factors& f) { return f.positions == 0 || f.examples * f.p * f.q == 0; }
+
+double projection_work(const Factors& f) { return is_nothing(f) ? 0 : Plan(f).work; }
 
 void project_factors(const Factors& f, float* out) {
   const std::size_t size = f.p * f.q;

@@ -18,6 +18,9 @@ struct Factors {
   float multiplier;
 };
 
+// Whether there is nothing to add up, or nothing to write it to.
+bool is_nothing(const Factors& factors);
+
 // The multiplications that it takes.
 double projection_work(const Factors& factors);
 

@@ -164,13 +164,13 @@ class Worker {
 
 }  // namespace
 
-double normalized_work(const Factors& factors) { return Plan(factors).work; }
+double normalized_work(const Factors& factors) { return is_nothing(factors) ? 0 : Plan(factors).work; }
 
 void project_normalized(const NormalizedFactors& normalized, float* out) {
   const Factors& f = normalized.factors;
   const std::size_t size = f.examples * f.p * f.q;
   std::fill_n(out, size, 0.0f);
-  if (size == 0 || f.positions == 0) return;
+  if (is_nothing(f)) return;
   const Plan plan(f);
   const InstructionSet& set = instruction_set();
   thread_local std::vector<float> buffer;

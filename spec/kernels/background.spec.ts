@@ -6,6 +6,8 @@ import { projectNormalized, type KernelMoments } from '../../kernels/project-nor
 import { sameBits } from '../support/closeness';
 import { describeNative } from './native-operations';
 
+type Shape = [number, number, number, number];
+
 const random = (shape: number[], seed: number) => tf.randomUniform(shape, -1, 1, 'float32', seed);
 
 /** Large enough that several are not done before the next line of JavaScript runs. */
@@ -99,6 +101,29 @@ describeNative('projections in the background', () => {
       await new Promise((resolve) => setTimeout(resolve, 1));
     expect(second.dataSync()[0]).not.toBeNaN();
     tf.dispose([first, second]);
+  });
+
+  it.each<[string, Shape, Shape]>([
+    ['examples', [0, 20, 20, 8], [0, 20, 20, 40]],
+    ['positions', [6, 20, 0, 8], [6, 20, 0, 40]],
+  ])('of no %s are zero, if there are any', (_, image, outputs) => {
+    const empty = {
+      ...patches,
+      image: tf.zeros<tf.Rank.R4>(image),
+      outputGradients: tf.zeros<tf.Rank.R4>(outputs),
+    };
+    const maps = { ...factors, activations: tf.zeros([...image.slice(0, 3), 100]) };
+    const linear = { ...maps, outputGradients: tf.zeros([...outputs.slice(0, 3), 100]) };
+    const projected = tf.tidy(() =>
+      inBackground(() => [
+        projectPatches(empty),
+        projectPositions(linear),
+        projectNormalized(linear, { matrix: () => tf.ones([100, 101]), moments }),
+      ]),
+    );
+    awaitBackground();
+    for (const each of projected) expect(each.dataSync().every((value) => value === 0)).toBe(true);
+    tf.dispose([projected, empty.image, empty.outputGradients, linear.activations, linear.outputGradients]);
   });
 
   it('refuse at once what does not fit', () => {
