@@ -2,12 +2,7 @@
 import fs from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { InvalidOptionError, NoGradientError } from '../errors';
-import {
-  GradientCollector,
-  type Captured,
-  type CollectedGradients,
-  type GradientCollectorOptions,
-} from '../gradient-collector';
+import { GradientCollector, type Captured, type GradientCollectorOptions } from '../gradient-collector';
 import { chooseNormalizer, trainingOptimizer, type NormalizerChoice } from '../normalizers/choose';
 import { knownLearningRate, lastLearningRate } from '../normalizers/learning-rate';
 import { isFixed, type Normalizer } from '../normalizers/normalizer';
@@ -74,10 +69,9 @@ export interface TrainingOptions {
   readonly lossReduction?: 'mean' | 'sum';
 }
 
-/** A step that has run, and whose rows are being written, or else are yet to be, of its gradients. */
+/** A step that has run, whose rows are not yet written. Numbers of its gradients may still be to come from the background. */
 export interface CapturedStep<T> extends Captured<T> {
   readonly ids: Int32Array;
-  readonly isBegun: boolean;
   /** What its rows are to be multiplied by. */
   readonly scale: number;
   /** How far training went along them. */
@@ -136,10 +130,8 @@ export class RunRecorder {
   }
 
   /**
-   * Runs one training step on the examples `ids`, captures its gradients, and begins to write them where the addon does that
-   * while training goes on.
-   * @throws NoGradientError if no attributed layer took part in its backward pass; BatchAxisError; and for the step before
-   *   NonFiniteGradientError, DiskWriteError
+   * Runs one training step on the examples `ids`, and captures its gradients.
+   * @throws NoGradientError if no attributed layer took part in its backward pass; BatchAxisError
    */
   captureStep<T>(ids: Int32Array, step: () => T): CapturedStep<T> {
     return this.toStep(ids, this.collector.surroundInBackground(step, ids.length));
@@ -150,11 +142,18 @@ export class RunRecorder {
     return this.toStep(ids, await this.collector.surroundInBackground<T>(step, ids.length));
   }
 
-  /** Writes a step's rows unless that was begun, and disposes its gradients. @throws NonFiniteGradientError, DiskWriteError */
-  async writeStep({ ids, isBegun, gradients, scale, stepRate }: CapturedStep<unknown>): Promise<void> {
-    if (isBegun) return;
-    const rows = await this.collector.rows(gradients, ids.length);
-    this.writer.writeStep(ids, scale === 1 ? rows : rows.map((value) => value * scale), stepRate);
+  /**
+   * Writes a step's rows, or begins to, where the addon does that while training goes on, and disposes its gradients.
+   * @throws NonFiniteGradientError, DiskWriteError, also for a step that was begun before
+   */
+  async writeStep({ ids, gradients, scale, stepRate }: CapturedStep<unknown>): Promise<void> {
+    try {
+      if (this.writer.beginStep(ids, gradients, scale, stepRate)) return;
+      const rows = await this.collector.rows(gradients, ids.length);
+      this.writer.writeStep(ids, scale === 1 ? rows : rows.map((value) => value * scale), stepRate);
+    } finally {
+      tf.dispose([...gradients.values()]);
+    }
   }
 
   /** @throws DiskWriteError */
@@ -189,24 +188,11 @@ export class RunRecorder {
     return { learningRate: knownLearningRate(optimizer), lossWeight };
   }
 
-  private toStep<T>(ids: Int32Array, { result, gradients }: Captured<T>): CapturedStep<T> {
-    if (gradients.size === 0)
-      throw new NoGradientError('no attributed layer took part in the backward pass of a training step');
-    const [scale, stepRate] = [this.rate(), this.stepRate(ids)];
-    try {
-      const isBegun = this.writer.beginStep(ids, gradients, scale, stepRate);
-      if (isBegun) disposeGradients(gradients);
-      return { result, gradients, ids, isBegun, scale, stepRate };
-    } catch (error) {
-      disposeGradients(gradients);
-      throw error;
-    }
+  private toStep<T>(ids: Int32Array, captured: Captured<T>): CapturedStep<T> {
+    if (captured.gradients.size > 0)
+      return { ...captured, ids, scale: this.rate(), stepRate: this.stepRate(ids) };
+    throw new NoGradientError('no attributed layer took part in the backward pass of a training step');
   }
-}
-
-function disposeGradients(gradients: CollectedGradients): void {
-  tf.dispose([...gradients.values()]);
-  gradients.clear();
 }
 
 /** What gives the factor of a step's rows once the step is over. @throws OptimizerStateError */
