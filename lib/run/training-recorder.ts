@@ -9,7 +9,7 @@ export type TrainingRecorderOptions = RunOptions & TrainingOptions;
 /**
  * Writes the run that a `GradientCollectorCallback` writes, from a loop without callbacks: one around
  * `model.trainOnBatch`, or around an optimizer's `minimize`, for which the model need not be compiled. If the loop ends
- * early, by an error or a kill, the run holds every step before.
+ * early, by an error, the run holds every step before; by a kill, all but perhaps the last of them.
  *
  * @example
  * const recorder = TrainingRecorder.start(model, { path: 'runs/digits' });
@@ -52,7 +52,9 @@ export class TrainingRecorder {
 
   /**
    * Runs one training step and writes the rows of its examples. `body` trains on the batch, once, and may return a
-   * promise; what it returns, or what that resolves to, is the result. Nothing of a step that throws is written.
+   * promise; what it returns, or what that resolves to, is the result. Nothing of a step that throws is written. With the addon
+   * rows are written while training goes on: then what kept a step's from being written is thrown by the next one, or by
+   * `endEpoch`, and names its step.
    * @param ids The batch's examples [batch], as row numbers of the data set, in the order of the batch.
    * @throws InvalidOptionError, BatchAxisError, NoGradientError, NonFiniteGradientError,
    *   ExampleRangeError, RecordingOrderError, DiskWriteError
