@@ -4,7 +4,7 @@ import { nativeAddon } from './native';
 /** All that was left to the background up to some moment. */
 export type BackgroundWork = number;
 
-const ALL: BackgroundWork = Infinity;
+const ALL: BackgroundWork = Number.MAX_SAFE_INTEGER;
 
 /**
  * What `call` returns. Projections that it asks of the addon may still be going on then: until {@link awaitBackground}
@@ -33,5 +33,5 @@ export function startBackground(): BackgroundWork {
 /** Returns once `work`, by default all that there is, is done; does what is left of it on this thread, and on others. */
 export function awaitBackground(work = ALL): void {
   const addon = nativeAddon();
-  if (typeof addon !== 'string') addon.awaitBackground(Math.min(work, Number.MAX_SAFE_INTEGER));
+  if (typeof addon !== 'string') addon.awaitBackground(work);
 }

@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { loadAddon } from './addon';
 import { nativeProcessor } from './native';
-import type { TensorFlowBackend } from './tensorflow-backend';
+import { registerOperation, type TensorFlowBackend } from './tensorflow-backend';
 
 export interface LinearMap {
   /** [I, O]; [O, I] where it is `transposed`. */
@@ -63,7 +63,7 @@ function asRows(x: tf.Tensor): tf.Tensor2D {
   return x.reshape([-1, x.shape.at(-1) ?? 0]);
 }
 
-/** What the operation is to tfjs, whose registry alone has gradients that are computed only for the inputs that need one. */
+/** What the operation is to tfjs. */
 const KERNEL = 'BergsonLinear';
 
 const kernel: tf.KernelConfig = {
@@ -94,7 +94,4 @@ const gradient: tf.GradConfig = {
   },
 };
 
-if ((tf.getGradient(KERNEL) as tf.GradConfig | undefined) === undefined) {
-  tf.registerKernel(kernel);
-  tf.registerGradient(gradient);
-}
+registerOperation(kernel, gradient);

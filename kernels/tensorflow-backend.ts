@@ -36,6 +36,16 @@ export function tensorFlowBackend(): TensorFlowBackend | undefined {
   return tf.getBackend() === 'tensorflow' ? (tf.backend() as unknown as TensorFlowBackend) : undefined;
 }
 
+/**
+ * Makes an operation a kernel of tfjs, whose registry alone has gradients that are computed only for the inputs that need one.
+ * Once: a module may be loaded again beside the same tfjs.
+ */
+export function registerOperation(kernel: tf.KernelConfig, gradient: tf.GradConfig): void {
+  if ((tf.getGradient(gradient.kernelName) as tf.GradConfig | undefined) !== undefined) return;
+  tf.registerKernel(kernel);
+  tf.registerGradient(gradient);
+}
+
 /** A type attribute, such as `T`: float32 or int32. */
 export function typeAttribute(
   { binding }: TensorFlowBackend,

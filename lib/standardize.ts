@@ -9,7 +9,7 @@ import {
   noWeight,
   type Moments,
 } from '../kernels/normalization';
-import type { TensorFlowBackend } from '../kernels/tensorflow-backend';
+import { registerOperation, type TensorFlowBackend } from '../kernels/tensorflow-backend';
 
 export interface Standardization extends Moments {
   /** The axes the moments are over, each in [0, rank). */
@@ -61,7 +61,7 @@ function standardizePlainly(x: tf.Tensor, axes: number[], moments: Moments): tf.
   })(x);
 }
 
-/** What the operation is to tfjs, whose registry alone has gradients that are computed only for the inputs that need one. */
+/** What the operation is to tfjs. */
 const KERNEL = 'BergsonNormalization';
 
 const kernel: tf.KernelConfig = {
@@ -108,7 +108,4 @@ const gradient: tf.GradConfig = {
   },
 };
 
-if ((tf.getGradient(KERNEL) as tf.GradConfig | undefined) === undefined) {
-  tf.registerKernel(kernel);
-  tf.registerGradient(gradient);
-}
+registerOperation(kernel, gradient);

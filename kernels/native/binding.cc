@@ -25,6 +25,18 @@ napi_value text(napi_env env, const std::string& value) {
   return result;
 }
 
+double number(napi_env env, napi_value value) {
+  double result = 0;
+  napi_get_value_double(env, value, &result);
+  return result;
+}
+
+napi_value to_number(napi_env env, double value) {
+  napi_value result;
+  napi_create_double(env, value, &result);
+  return result;
+}
+
 napi_value only_argument(napi_env env, napi_callback_info info) {
   size_t count = 1;
   napi_value argument;
@@ -140,15 +152,11 @@ napi_value use_background(napi_env env, napi_callback_info info) {
 }
 
 napi_value start_background(napi_env env, napi_callback_info) {
-  napi_value jobs;
-  napi_create_double(env, static_cast<double>(bergson::Background::instance().start()), &jobs);
-  return jobs;
+  return to_number(env, static_cast<double>(bergson::Background::instance().start()));
 }
 
 napi_value await_background(napi_env env, napi_callback_info info) {
-  double jobs = 0;
-  napi_get_value_double(env, only_argument(env, info), &jobs);
-  bergson::Background::instance().wait(static_cast<std::size_t>(jobs));
+  bergson::Background::instance().wait(static_cast<std::size_t>(number(env, only_argument(env, info))));
   return nullptr;
 }
 
@@ -171,12 +179,6 @@ napi_value element(napi_env env, napi_value array, std::size_t index) {
   napi_value value;
   napi_get_element(env, array, static_cast<std::uint32_t>(index), &value);
   return value;
-}
-
-double number(napi_env env, napi_value value) {
-  double result = 0;
-  napi_get_value_double(env, value, &result);
-  return result;
 }
 
 // Arguments: descriptor, positions, offsets, width, factor, and, alike in number, descriptors, positions and bytes of what
@@ -216,11 +218,7 @@ napi_value row_outcome(napi_env env, napi_callback_info info) {
   napi_value result;
   napi_create_array_with_length(env, 3, &result);
   const double facts[] = {static_cast<double>(outcome.kind), static_cast<double>(outcome.at), outcome.value};
-  for (std::uint32_t i = 0; i < 3; i++) {
-    napi_value fact;
-    napi_create_double(env, facts[i], &fact);
-    napi_set_element(env, result, i, fact);
-  }
+  for (std::uint32_t i = 0; i < 3; i++) napi_set_element(env, result, i, to_number(env, facts[i]));
   return result;
 }
 

@@ -1,20 +1,16 @@
 // BergsonCrossEntropy: logits [N, classes], labels [N] -> [N], -log softmax(logits)[label].
 // BergsonCrossEntropyGradient: the same and output_gradients [N] -> [N, classes], output gradient times (softmax(logits), less 1
 // at the label).
-#include <algorithm>
-
+#include "each-row.h"
 #include "instruction-sets.h"
 #include "operations.h"
-#include "thread-pool.h"
 
 namespace bergson {
 namespace {
 
 constexpr char kName[] = "BergsonCrossEntropy";
 constexpr char kGradientName[] = "BergsonCrossEntropyGradient";
-// Logits done at a time, in whole rows.
-constexpr std::size_t kChunk = 16384;
-// What one takes, in the multiplications that the pool counts.
+// What a logit takes, in the multiplications that the pool counts.
 constexpr double kWork = 20;
 
 const std::int32_t* integers(const Input& input) { return reinterpret_cast<const std::int32_t*>(input.data()); }
@@ -31,21 +27,6 @@ std::string wrong(const Input& logits, const Input& labels) {
   return "";
 }
 
-// Calls `task` with the number of each row.
-template <class Task>
-void each_row(const Input& logits, const Task& task) {
-  const std::size_t rows_at_once = std::max<std::size_t>(1, kChunk / logits[1]);
-  const std::size_t chunks = (logits[0] + rows_at_once - 1) / rows_at_once;
-  ThreadPool::instance().run(chunks, kWork * static_cast<double>(elements(logits.shape())), [&](std::size_t chunk) {
-    const std::size_t end = std::min(logits[0], (chunk + 1) * rows_at_once);
-    for (std::size_t row = chunk * rows_at_once; row < end; row++) task(row);
-  });
-}
-
-void* create(TF_OpKernelConstruction*) { return nullptr; }
-
-void destroy(void*) {}
-
 void compute(void*, TF_OpKernelContext* context) {
   Input logits("logits"), labels("labels");
   if (!read_inputs(context, {&logits, &labels})) return;
@@ -56,7 +37,7 @@ void compute(void*, TF_OpKernelContext* context) {
   }
   write_output(context, labels.shape(), [&](float* out) {
     const InstructionSet& set = instruction_set();
-    each_row(logits, [&](std::size_t row) {
+    each_row(logits[0], logits[1], kWork, [&](std::size_t row) {
       const std::size_t label = static_cast<std::size_t>(integers(labels)[row]);
       out[row] = set.cross_entropy(logits.data() + row * logits[1], logits[1], label);
     });
@@ -74,7 +55,7 @@ void compute_gradient(void*, TF_OpKernelContext* context) {
   }
   write_output(context, logits.shape(), [&](float* out) {
     const InstructionSet& set = instruction_set();
-    each_row(logits, [&](std::size_t row) {
+    each_row(logits[0], logits[1], kWork, [&](std::size_t row) {
       const std::size_t label = static_cast<std::size_t>(integers(labels)[row]);
       set.cross_entropy_gradient(logits.data() + row * logits[1], logits[1], label, gradients.data()[row],
                                  out + row * logits[1]);
@@ -85,7 +66,7 @@ void compute_gradient(void*, TF_OpKernelContext* context) {
 }  // namespace
 
 Operation cross_entropy_operation() {
-  return {kName, {"logits: float", "labels: int32"}, {}, {"losses: float"}, create, compute, nullptr, destroy};
+  return {kName, {"logits: float", "labels: int32"}, {}, {"losses: float"}, create_nothing, compute, nullptr, destroy_nothing};
 }
 
 Operation cross_entropy_gradient_operation() {
@@ -93,10 +74,10 @@ Operation cross_entropy_gradient_operation() {
           {"logits: float", "labels: int32", "output_gradients: float"},
           {},
           {"gradients: float"},
-          create,
+          create_nothing,
           compute_gradient,
           nullptr,
-          destroy};
+          destroy_nothing};
 }
 
 }  // namespace bergson

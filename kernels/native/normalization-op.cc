@@ -1,20 +1,16 @@
 // BergsonNormalization: x [..., C], scale [C], shift [C] ([0, 0]: none), attributes `epsilon` and `centered` -> [..., C],
 // (x - mean) / sqrt(variance + epsilon) scale + shift over the last axis; without centering x / sqrt(mean x^2 + epsilon) ...
 // BergsonNormalizationGradient: x [..., C], scale [C], output_gradients [..., C] -> [..., C], the gradient of x.
-#include <algorithm>
-
+#include "each-row.h"
 #include "instruction-sets.h"
 #include "operations.h"
-#include "thread-pool.h"
 
 namespace bergson {
 namespace {
 
 constexpr char kName[] = "BergsonNormalization";
 constexpr char kGradientName[] = "BergsonNormalizationGradient";
-// Elements done at a time, in whole rows.
-constexpr std::size_t kChunk = 16384;
-// What one takes, in the multiplications that the pool counts.
+// What an element takes, in the multiplications that the pool counts.
 constexpr double kWork = 8;
 
 struct Attributes {
@@ -47,14 +43,9 @@ std::string wrong_weight(const Input& x, const Input& weight) {
 
 // Calls `task` with the first element of each row.
 template <class Task>
-void each_row(const Input& x, const Task& task) {
-  const std::size_t rows = elements(x.shape()) / x.width();
-  const std::size_t rows_at_once = std::max<std::size_t>(1, kChunk / x.width());
-  const std::size_t chunks = (rows + rows_at_once - 1) / rows_at_once;
-  ThreadPool::instance().run(chunks, kWork * static_cast<double>(elements(x.shape())), [&](std::size_t chunk) {
-    const std::size_t end = std::min(rows, (chunk + 1) * rows_at_once);
-    for (std::size_t row = chunk * rows_at_once; row < end; row++) task(row * x.width());
-  });
+void each_row_of(const Input& x, const Task& task) {
+  const std::size_t width = x.width();
+  each_row(elements(x.shape()) / width, width, kWork, [&](std::size_t row) { task(row * width); });
 }
 
 void compute(void* kernel, TF_OpKernelContext* context) {
@@ -72,7 +63,7 @@ void compute(void* kernel, TF_OpKernelContext* context) {
       normalization_of(*static_cast<const Attributes*>(kernel), x, scale.data(), shift.data());
   write_output(context, x.shape(), [&](float* out) {
     const InstructionSet& set = instruction_set();
-    each_row(x, [&](std::size_t first) { set.normalize(n, x.data() + first, out + first); });
+    each_row_of(x, [&](std::size_t first) { set.normalize(n, x.data() + first, out + first); });
   });
 }
 
@@ -89,7 +80,7 @@ void compute_gradient(void* kernel, TF_OpKernelContext* context) {
   const Normalization n = normalization_of(*static_cast<const Attributes*>(kernel), x, scale.data(), nullptr);
   write_output(context, x.shape(), [&](float* out) {
     const InstructionSet& set = instruction_set();
-    each_row(x, [&](std::size_t first) {
+    each_row_of(x, [&](std::size_t first) {
       set.normalization_gradients(n, x.data() + first, gradients.data() + first, out + first);
     });
   });

@@ -128,6 +128,10 @@ struct Operation {
   void (*destroy)(void* kernel);
 };
 
+// Of an operation without attributes.
+inline void* create_nothing(TF_OpKernelConstruction*) { return nullptr; }
+inline void destroy_nothing(void*) {}
+
 // Registers every operation and its kernels with the TensorFlow that the process has loaded, once; empty, or why not.
 std::string register_operations();
 

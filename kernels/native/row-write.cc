@@ -65,15 +65,12 @@ void write_rows(RowWrite& write, const std::vector<RowPart>& parts) {
     return;
   }
   int error = write_rows_to(write, rows);
-  for (std::size_t i = 0; error == 0 && i <= write.after.size(); i++) {
-    write.outcome = {RowOutcome::kWritten, i, 0};
-    if (i == write.after.size()) return;
-    const FileWrite& next = write.after[i];
+  std::size_t done = 0;  // of `after`, with that which failed
+  while (error == 0 && done < write.after.size()) {
+    const FileWrite& next = write.after[done++];
     error = write_fully(next.descriptor, next.bytes.data(), next.bytes.size(), next.position);
-    if (error != 0) write.outcome.at = i + 1;
   }
-  write.outcome.kind = RowOutcome::kFailed;
-  write.outcome.value = error;
+  write.outcome = {error == 0 ? RowOutcome::kWritten : RowOutcome::kFailed, done, static_cast<double>(error)};
 }
 
 void prepare_row_write(std::shared_ptr<RowWrite> write) { prepared() = std::move(write); }

@@ -56,10 +56,6 @@ std::string wrong(const Input& gradients, const Input& values, const Input& cent
   return "";
 }
 
-void* create(TF_OpKernelConstruction*) { return nullptr; }
-
-void destroy(void*) {}
-
 template <Place kPlace>
 void compute(void*, TF_OpKernelContext* context) {
   Input gradients("output_gradients"), values("values"), center("center");
@@ -83,10 +79,10 @@ Operation sum_products_operation() {
           {"output_gradients: float", "values: float", "center: float"},
           {},
           {"sums: float"},
-          create,
+          create_nothing,
           compute<Place::kProcessor>,
           compute<Place::kGpu>,
-          destroy};
+          destroy_nothing};
 }
 
 }  // namespace bergson

@@ -167,16 +167,13 @@ export class GradientStoreWriter {
       throw new RowShapeError(`${examples.length} rows`, examples.length * width, rows.length);
     }
     const order = this.orderById(examples);
-    const ids = Int32Array.from(order, (position) => examples[position] ?? 0);
     const encoded = encodeRows(this.layout, examples, rows);
-    // A row about to be replaced counts as unwritten until its replacement is whole.
-    const replaced = ids.filter((id) => this.flags[id] === 1);
-    this.mark(replaced, 0);
+    const { ids, replaced } = this.clear(examples, order);
     this.writeRows(ids, order, encoded);
     this.mark(ids, 1);
     this.addEnergy(encoded);
-    this.rewritten += replaced.length + examples.length - ids.length;
-    if (replaced.length > 0) this.observer?.replace();
+    this.rewritten += replaced + examples.length - ids.length;
+    if (replaced > 0) this.observer?.replace();
     this.observer?.add(this.storedRows(encoded, order));
   }
 
@@ -199,9 +196,7 @@ export class GradientStoreWriter {
     if (!this.open) throw new ClosedError(this.directory);
     const { layout } = this;
     const order = this.orderById(examples);
-    const ids = Int32Array.from(order, (position) => examples[position] ?? 0);
-    const replaced = ids.filter((id) => this.flags[id] === 1);
-    this.mark(replaced, 0);
+    const { ids, replaced } = this.clear(examples, order);
     const positions = new Float64Array(examples.length).fill(-1);
     for (const position of order) positions[position] = (examples[position] ?? 0) * rowBytes(layout);
     const offsets = columnOffsets(layout);
@@ -219,7 +214,7 @@ export class GradientStoreWriter {
     });
     return new BegunRows(write, layout, examples, {
       written: () => {
-        this.rewritten += replaced.length + examples.length - ids.length;
+        this.rewritten += replaced + examples.length - ids.length;
       },
       failed: () => {
         this.setFlags(ids, 0);
@@ -317,6 +312,14 @@ export class GradientStoreWriter {
     const id = (position: number | undefined) => (position === undefined ? -1 : (examples[position] ?? 0));
     const order = positions.sort((a, b) => id(a) - id(b) || a - b);
     return order.filter((position, i) => id(position) !== id(order[i + 1]));
+  }
+
+  /** The ids at `order`, and how many of their rows are replaced: those count as unwritten until their replacements are whole. */
+  private clear(examples: Int32Array, order: Int32Array): { ids: Int32Array; replaced: number } {
+    const ids = Int32Array.from(order, (position) => examples[position] ?? 0);
+    const replaced = ids.filter((id) => this.flags[id] === 1);
+    this.mark(replaced, 0);
+    return { ids, replaced: replaced.length };
   }
 
   /** Writes the rows of `ids` (ascending), which lie at `positions` of `encoded`; neighbors in one call. */
