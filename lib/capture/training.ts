@@ -1,7 +1,8 @@
 /**
  * Lets each step of a model's training know which examples it sees. All ways of training a compiled model run the
  * function that `makeTrainFunction` makes, and there a step is surrounded; its ids come, in `fit`, from an index tensor
- * that rides along with the inputs through tfjs's own shuffling and batching, and in `fitDataset` from the batch.
+ * that goes through tfjs's own shuffling and batching in place of the inputs, of which each batch is then taken by its ids: as
+ * tfjs does, but without converting the ids for each input. In `fitDataset` they come from the batch.
  */
 import * as tf from '@tensorflow/tfjs';
 import { trainedModel } from '../compiled-model';
@@ -115,16 +116,14 @@ export function reportExampleIds(model: tf.LayersModel): void {
     const training = new Training(this, exampleCount, callbacks);
     const index = tf.range(0, exampleCount, 1, 'int32');
     const step: TrainFunction = (data) => {
-      const ids = data.at(-1);
-      if (training.interceptor !== null && ids) training.announce(Int32Array.from(ids.dataSync()));
-      return f(data.slice(0, -1));
+      const ids = data[0] as tf.Tensor1D;
+      if (training.interceptor !== null) training.announce(new Int32Array(ids.dataSync()));
+      return f(ins.map((whole) => whole && tf.gather(whole, ids)));
     };
-    const rider = [outLabels, batchSize, epochs, verbose, callbacks] as const;
-    return follow(training, () => fitLoop.call(this, step, [...ins, index], ...rider, ...rest)).finally(
-      () => {
-        index.dispose();
-      },
-    );
+    const options = [outLabels, batchSize, epochs, verbose, callbacks] as const;
+    return follow(training, () => fitLoop.call(this, step, [index], ...options, ...rest)).finally(() => {
+      index.dispose();
+    });
   };
 
   methods.fitDataset = function (dataset, args) {
