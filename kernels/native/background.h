@@ -5,9 +5,11 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <iterator>
 #include <mutex>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #ifdef __linux__
 #include <sys/resource.h>
@@ -35,17 +37,20 @@ class Background {
   }
 
   // Takes a job of `work` multiplications, which is begun when there is enough to do, or at `start` or `wait`. What it owns is
-  // freed before `wait` returns.
+  // freed by the thread that leaves it, when it next calls one of the three, and before `wait` returns: tensors may be memory
+  // of JavaScript's, which only its own thread can give back.
   void leave(double work, std::function<void()> job) {
+    free_finished();
     std::lock_guard<std::mutex> lock(mutex_);
     if (left_++ == 0) std::thread([this] { serve(); }).detach();
-    jobs_.push_back(std::move(job));
+    jobs_.push_back({std::this_thread::get_id(), std::move(job)});
     work_ += work;
     if (work_ >= kWorthWaking) wake();
   }
 
   // Begins all that was left; returns how many jobs that is, since the process began.
   std::size_t start() {
+    free_finished();
     std::lock_guard<std::mutex> lock(mutex_);
     wake();
     return left_;
@@ -66,9 +71,16 @@ class Background {
       lock.lock();
       if (!helped) free_.wait(lock, [this] { return !busy_; });
     }
+    lock.unlock();
+    free_finished();
   }
 
  private:
+  struct Job {
+    std::thread::id owner;
+    std::function<void()> run;
+  };
+
   // Multiplications that take several times as long as waking the thread does.
   static constexpr double kWorthWaking = 8e6;
 
@@ -97,17 +109,27 @@ class Background {
 
   // One after the other, since a job may read what those before it write.
   void do_next(std::unique_lock<std::mutex>& lock) {
-    std::function<void()> job = std::move(jobs_.front());
+    Job job = std::move(jobs_.front());
     jobs_.pop_front();
     busy_ = true;
     lock.unlock();
-    job();
-    job = nullptr;
+    job.run();
     lock.lock();
+    finished_.push_back(std::move(job));
     busy_ = false;
     done_++;
     free_.notify_all();
     if (done_ < started_) wake_.notify_one();
+  }
+
+  // Frees what this thread's finished jobs own.
+  void free_finished() {
+    std::vector<Job> own;
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto others = [](const Job& job) { return job.owner != std::this_thread::get_id(); };
+    const auto first = std::stable_partition(finished_.begin(), finished_.end(), others);
+    own.assign(std::make_move_iterator(first), std::make_move_iterator(finished_.end()));
+    finished_.erase(first, finished_.end());
   }
 
   // Those that wait. The pool of all others stays theirs.
@@ -115,7 +137,8 @@ class Background {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable free_;
-  std::deque<std::function<void()>> jobs_;
+  std::deque<Job> jobs_;
+  std::vector<Job> finished_;  // what they own is still to be freed
   double work_ = 0;          // of the jobs that are not to be begun yet
   bool busy_ = false;        // with a job, whichever thread
   std::size_t left_ = 0;     // jobs
