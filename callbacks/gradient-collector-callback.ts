@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { findTraining, reportsExampleIds, type Training } from '../lib/capture/training';
 import { UnpreparedModelError } from '../lib/errors';
-import { RunRecorder, type CapturedStep, type RunOptions } from '../lib/run/run-recorder';
+import { disposeStep, RunRecorder, type CapturedStep, type RunOptions } from '../lib/run/run-recorder';
 
 /** Milliseconds, as tfjs's own `yieldEvery: 'auto'`. */
 const YIELD_EVERY = 125;
@@ -42,7 +42,8 @@ export class GradientCollectorCallback extends tf.Callback {
       return this.captured.result;
     };
     training.onFailure = () => {
-      tf.dispose([...(this.takeStep()?.gradients.values() ?? [])]);
+      const step = this.takeStep();
+      if (step !== null) disposeStep(step);
       this.recorder = null;
       recorder.abort();
     };

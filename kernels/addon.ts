@@ -19,11 +19,12 @@ export interface Addon {
   startBackground(): number;
   /** Returns once the first `jobs` of them are done. */
   awaitBackground(jobs: number): void;
-  /** See kernels/write-rows.ts. What the next operation `BergsonWriteRows` on this thread is to do. */
+  /** See kernels/write-rows.ts, and kernels/row-terms.ts of the integers and reals. What the next operation `BergsonWriteRows` on this thread is to do. */
   prepareRowWrite(
     descriptor: number,
     positions: Float64Array,
-    offsets: Int32Array,
+    integers: Int32Array,
+    reals: Float64Array,
     width: number,
     factor: number,
     descriptors: readonly number[],

@@ -70,10 +70,14 @@ export function windowOf(
   window: ConvolutionWindow,
   { binding }: TensorFlowBackend,
 ): OpAttribute {
+  return { name: 'window', type: binding.TF_ATTR_INT, value: windowNumbers(image, window) };
+}
+
+/** Kernel, stride and dilation, each height and width, and the padding at the top and on the left. */
+export function windowNumbers(image: tf.Tensor4D, window: ConvolutionWindow): number[] {
   const { kernelSize, strides, dilations } = window;
   const { top, left } = padding(image, window);
-  const value = [...kernelSize, ...strides, ...dilations, top, left];
-  return { name: 'window', type: binding.TF_ATTR_INT, value };
+  return [...kernelSize, ...strides, ...dilations, top, left];
 }
 
 /** The patches themselves, [N, H' W', kh kw C]: one strided slice of the padded image for each offset of the kernel. */

@@ -16,7 +16,7 @@ interface MatrixOptions {
 
 export class ProjectionMatrix {
   private cached: tf.Tensor2D | null = null;
-  private readonly parts = new Map<number, tf.Tensor2D>();
+  private readonly parts = new Map<string, tf.Tensor2D>();
 
   /**
    * The random matrix R [rows, columns] of `key`; where `rows` equals `columns` it is the identity instead,
@@ -53,11 +53,12 @@ export class ProjectionMatrix {
   /** Rows `first` up to `end` of Rᵀ: what columns `first` up to `end` project with. Owned by this object. */
   transposedPart(first: number, end: number): tf.Tensor2D {
     if (first === 0 && end === this.columns) return this.transposed();
-    // One layer asks for two parts at most: its kernel's columns and its bias's.
-    const known = this.parts.get(first);
+    // A layer asks for few: the columns of its kernels, and of its bias.
+    const name = `${first} ${end}`;
+    const known = this.parts.get(name);
     if (known !== undefined) return known;
     const part = tf.keep(this.transposed().slice(first, end - first));
-    this.parts.set(first, part);
+    this.parts.set(name, part);
     return part;
   }
 

@@ -16,6 +16,29 @@ export interface ScaledChannels {
   readonly center: tf.Tensor | null;
 }
 
+/** What the gradients of a scale and of a shift by channel are made of, of which one may not be wanted. */
+export interface ChannelGradients extends ScaledChannels {
+  /** [C]: the scale's is divided by its root, `epsilon` added; null for one. */
+  readonly variance: tf.Tensor | null;
+  readonly epsilon: number;
+  readonly scale: boolean;
+  readonly shift: boolean;
+}
+
+/** The gradients of the scale, of the shift, or of one under the other: float32 [N, O, 1]. Runs inside the caller's `tf.tidy`. */
+export function channelGradients(channels: ChannelGradients): tf.Tensor3D {
+  const { variance, epsilon, scale, shift } = channels;
+  const sums = normalized(sumProducts(channels), variance, epsilon);
+  const wanted = scale && shift ? sums : sums.slice([0, scale ? 0 : 1, 0], [-1, 1, -1]);
+  return wanted.reshape([sums.shape[0], -1, 1]);
+}
+
+function normalized(sums: tf.Tensor3D, variance: tf.Tensor | null, epsilon: number): tf.Tensor3D {
+  if (variance === null) return sums;
+  const deviation = variance.add(epsilon).rsqrt();
+  return sums.mul(tf.stack([deviation, tf.onesLike(deviation)])); // [2, C]
+}
+
 /**
  * For every example sum_s d_ns (x_ns - center), and under it sum_s d_ns: float32 [N, 2, C]. Runs inside the caller's
  * `tf.tidy`.

@@ -1,9 +1,9 @@
 /** Gradients from TensorFlow's memory to a file, by the addon, without passing through JavaScript's. */
 import { getSystemErrorName } from 'node:util';
-import type * as tf from '@tensorflow/tfjs';
 import type { PreparedRowWrite } from './addon';
 import { awaitBackground, inBackground, startBackground, type BackgroundWork } from './background';
 import { nativeAddon, nativeProcessor } from './native';
+import { RowProgram, type RowTerm } from './row-terms';
 
 /** Bytes that go to a place in a file that is open. */
 export interface FileWrite {
@@ -19,8 +19,8 @@ export interface RowWrite {
   readonly descriptor: number;
   /** The byte that each example's row begins at, -1 where it is not written: [n]. */
   readonly positions: Float64Array;
-  /** Each float32 [n, ...], and where in a row it begins; where there is none a row is zero. */
-  readonly columns: readonly { readonly gradients: tf.Tensor; readonly offset: number }[];
+  /** Where in a row each begins, and what it is the sum of; where there is none a row is zero. */
+  readonly columns: readonly { readonly offset: number; readonly terms: readonly RowTerm[] }[];
   /** Numbers in a row. */
   readonly width: number;
   /** What every number is multiplied by. */
@@ -76,8 +76,8 @@ export class BegunRowWrite {
 }
 
 /**
- * Begins to write, and all else that was left to the background with it. The gradients may be disposed, or be the background's
- * own that are not there yet; files stay open until the outcome is known.
+ * Begins to write, and all else that was left to the background with it. The terms' tensors may be disposed, and gradients be the
+ * background's own that are not there yet; files stay open until the outcome is known.
  *
  * @throws Error when the shapes do not fit, or unless {@link writesRows}.
  */
@@ -86,18 +86,21 @@ export function beginRowWrite(write: RowWrite): BegunRowWrite {
   if (typeof addon === 'string' || backend === null)
     throw new Error('internal: there is no addon to write rows');
   const { descriptor, positions, columns, width, factor, after } = write;
+  const program = new RowProgram();
+  for (const { offset, terms } of columns) program.addColumn(offset, terms);
+  const { integers, reals } = program.encode();
   const prepared = addon.prepareRowWrite(
     descriptor,
     positions,
-    Int32Array.from(columns, ({ offset }) => offset),
+    integers,
+    reals,
     width,
     factor,
     after.map((part) => part.descriptor),
     after.map((part) => part.position),
     after.map((part) => part.bytes),
   );
-  const count = { name: 'N', type: backend.binding.TF_ATTR_INT, value: columns.length };
-  const gradients = columns.map((column) => column.gradients);
-  inBackground(() => backend.executeSingleOutput('BergsonWriteRows', [count], gradients)).dispose();
+  const count = { name: 'N', type: backend.binding.TF_ATTR_INT, value: program.inputs.length };
+  inBackground(() => backend.executeSingleOutput('BergsonWriteRows', [count], program.inputs)).dispose();
   return new BegunRowWrite(write, prepared, startBackground());
 }

@@ -1,6 +1,7 @@
 /** The engine below the callback: per-example gradients of any backward pass through a model. */
 import * as tf from '@tensorflow/tfjs';
 import { awaitBackground, inBackground } from '../kernels/background';
+import { RowColumn, type RowColumns } from '../kernels/row-terms';
 import {
   findAttributedLayers,
   type AttributedLayer,
@@ -13,10 +14,10 @@ import { placeTaps } from './capture/taps';
 import { NoGradientError } from './errors';
 import { exampleGradients, type Attribute } from './example-row';
 import type { Attention } from './layers/attention-heads';
-import type { LayerProjection } from './layers/factors';
+import { deferGradients, type Factors, type LayerProjection } from './layers/factors';
 import './layers/standard';
 import { factoredProjection } from './normalizers/factored-projection';
-import { isFactored, isFixed, type Normalizer } from './normalizers/normalizer';
+import { isFactored, isFixed, type ElementNormalizer, type Normalizer } from './normalizers/normalizer';
 import {
   GLOBAL_COLUMN,
   layerProjection,
@@ -64,21 +65,33 @@ interface CaptureOptions {
   readonly listener?: FactorsListener | undefined;
   readonly anchor?: tf.Scalar | undefined;
   readonly batchSize?: number | undefined;
+  /** Whether factors are handed over call by call, rather than those of all calls of a layer together. */
+  readonly eachCall?: boolean | undefined;
   /** Whether the background may still be at work when `end` returns. */
   readonly endsInBackground?: boolean | undefined;
 }
 
 /** What surrounds a backward pass; either is called once, `fail` also after an `end` that threw. */
-interface Capture {
-  readonly end: <T>(result: T) => Captured<T>;
+interface Capture<Found> {
+  readonly end: <T>(result: T) => { readonly result: T } & Found;
   readonly fail: (error: unknown) => never;
 }
 
 /** What a function that ran a backward pass returned, and the gradients of that pass. */
-export interface Captured<T> {
-  readonly result: T;
+export type Captured<T> = { readonly result: T } & Gradients;
+
+/** What a function that ran a backward pass returned, and what the columns of rows are made of. */
+export type CapturedColumns<T> = { readonly result: T } & Columns;
+
+interface Gradients {
   readonly gradients: CollectedGradients;
 }
+interface Columns {
+  readonly columns: RowColumns;
+}
+
+/** Bytes of a step that wait to be projected; beyond them a layer's gradients are, instead of what they are made of. */
+const MOST_WAITING = 32 * 2 ** 20;
 
 /**
  * Captures the per-example gradients of a model's layers, normalised and projected, during backward passes.
@@ -176,6 +189,22 @@ export class GradientCollector {
   }
 
   /**
+   * As `surroundInBackground` does, but leaves it to whoever writes rows to project the gradients: those of which the addon can,
+   * as long as what they are made of does not take up too much memory. The caller disposes the columns.
+   */
+  surroundLeavingColumns<T>(body: () => T, batchSize: number): CapturedColumns<T>;
+  surroundLeavingColumns<T>(
+    body: () => T | Promise<T>,
+    batchSize: number,
+  ): CapturedColumns<T> | Promise<CapturedColumns<T>>;
+  surroundLeavingColumns<T>(
+    body: () => T | Promise<T>,
+    batchSize: number,
+  ): CapturedColumns<T> | Promise<CapturedColumns<T>> {
+    return runInside(body, this.captureColumns(batchSize));
+  }
+
+  /**
    * The layers' gradients of `batchSize` examples side by side: [batchSize, width] row-major, in the order of
    * `columns`. Disposes the gradients.
    */
@@ -223,7 +252,8 @@ export class GradientCollector {
   }
 
   /** Places taps until the returned `end`, or `fail`, is called. */
-  private capture({ closure, listener, anchor, batchSize, endsInBackground }: CaptureOptions): Capture {
+  private capture(options: CaptureOptions): Capture<Gradients> {
+    const { closure, listener, anchor, batchSize, eachCall, endsInBackground } = options;
     const { normalizer } = this;
     const { projectionTarget, projectionDim } = this.projection;
     // A closure gets numbers; whoever gets all gradients gets them at the end, and meanwhile training goes on.
@@ -240,17 +270,14 @@ export class GradientCollector {
       onFactors:
         listener ??
         ((part, factors, multiplier) => {
-          const projection = this.projectionOf(part);
-          const ofElements = normalizer === null || isFactored(normalizer) ? null : normalizer;
-          const { attribute } = this;
-          const gradients = () =>
-            exampleGradients(factors, part, projection, ofElements, multiplier, attribute);
+          const gradients = () => this.gradientsOf(part, factors, multiplier);
           if (projectionTarget === 'module')
             onGradients(part.path, tf.keep(background ? inBackground(gradients) : gradients()));
           else
             onGradients(GLOBAL_COLUMN, tf.keep(tf.tidy(() => toSquare(gradients(), Number(projectionDim)))));
         }),
       deferred: normalizer !== null && !isFixed(normalizer),
+      eachCall,
       meanLoss: this.meanLoss,
       batchSize,
     });
@@ -272,12 +299,53 @@ export class GradientCollector {
     };
   }
 
+  /** As `capture` does. The background may still be at work when `end` returns. */
+  private captureColumns(batchSize: number): Capture<Columns> {
+    const columns = new Map<string, RowColumn>();
+    const defers = this.elementNormalizer === null;
+    let waiting = 0;
+    const listener: FactorsListener = (part, factors, multiplier) => {
+      const name = this.projection.projectionTarget === 'global' ? GLOBAL_COLUMN : part.path;
+      const column = columns.get(name) ?? new RowColumn();
+      columns.set(name, column);
+      const before = column.bytes;
+      const left = factors.filter(
+        (each) =>
+          !defers ||
+          waiting > MOST_WAITING ||
+          !tf.tidy(() => deferGradients(column, each, this.projectionOf(part), multiplier)),
+      );
+      waiting += column.bytes - before;
+      if (left.length > 0) column.addGradients(inBackground(() => this.gradientsOf(part, left, multiplier)));
+    };
+    const { end, fail } = this.capture({ listener, batchSize, eachCall: defers, endsInBackground: true });
+    return {
+      end: (result) => ({ result: end(result).result, columns }),
+      fail: (error) => {
+        for (const column of columns.values()) column.dispose();
+        return fail(error);
+      },
+    };
+  }
+
+  /** The projected gradients of one part, from the factors of all its calls. The caller disposes. */
+  private gradientsOf(part: AttributedPart, factors: readonly Factors[], multiplier: number): tf.Tensor3D {
+    const { elementNormalizer, attribute } = this;
+    const projection = this.projectionOf(part);
+    return exampleGradients(factors, part, projection, elementNormalizer, multiplier, attribute);
+  }
+
+  /** What divides gradients before they are projected, if anything does. */
+  private get elementNormalizer(): ElementNormalizer | null {
+    const { normalizer } = this;
+    return normalizer === null || isFactored(normalizer) ? null : normalizer;
+  }
+
   private projectionOf(part: AttributedPart): LayerProjection {
     const { normalizer } = this;
     const known = this.projections.get(part);
     if (known !== undefined) return known;
-    const dividesElements = normalizer !== null && !isFactored(normalizer);
-    let projection = layerProjection(part, this.projection, dividesElements);
+    let projection = layerProjection(part, this.projection, this.elementNormalizer !== null);
     if (normalizer !== null && isFactored(normalizer)) {
       const drawn = projection;
       tf.tidy(() => {
@@ -290,10 +358,10 @@ export class GradientCollector {
 }
 
 /** What `body` returns or resolves to, and the gradients of the backward pass in it. */
-function runInside<T>(
+function runInside<T, Found>(
   body: () => T | Promise<T>,
-  { end, fail }: Capture,
-): Captured<T> | Promise<Captured<T>> {
+  { end, fail }: Capture<Found>,
+): ({ readonly result: T } & Found) | Promise<{ readonly result: T } & Found> {
   try {
     const result = body();
     return result instanceof Promise ? result.then(end<T>).catch(fail) : end(result);

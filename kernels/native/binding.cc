@@ -181,14 +181,14 @@ napi_value element(napi_env env, napi_value array, std::size_t index) {
   return value;
 }
 
-// Arguments: descriptor, positions, offsets, width, factor, and, alike in number, descriptors, positions and bytes of what
-// is written afterwards.
+// Arguments: descriptor, positions, the program's integers and reals, width, factor, and, alike in number, descriptors, positions
+// and bytes of what is written afterwards.
 napi_value prepare_row_write(napi_env env, napi_callback_info info) {
-  std::size_t count = 8;
-  napi_value arguments[8];
+  std::size_t count = 9;
+  napi_value arguments[9];
   napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
-  if (count < 8) {
-    napi_throw_error(env, nullptr, "prepareRowWrite takes eight arguments");
+  if (count < 9) {
+    napi_throw_error(env, nullptr, "prepareRowWrite takes nine arguments");
     return nullptr;
   }
   auto write = std::make_shared<bergson::RowWrite>();
@@ -196,14 +196,16 @@ napi_value prepare_row_write(napi_env env, napi_callback_info info) {
   write->descriptor = static_cast<int>(number(env, arguments[0]));
   const double* positions = numbers<double>(env, arguments[1], &size);
   write->positions.assign(positions, positions + size);
-  const std::int32_t* offsets = numbers<std::int32_t>(env, arguments[2], &size);
-  write->offsets.assign(offsets, offsets + size);
-  write->width = static_cast<std::size_t>(number(env, arguments[3]));
-  write->factor = number(env, arguments[4]);
-  for (std::size_t i = 0; i < length_of(env, arguments[5]); i++) {
-    const std::uint8_t* bytes = numbers<std::uint8_t>(env, element(env, arguments[7], i), &size);
-    write->after.push_back({static_cast<int>(number(env, element(env, arguments[5], i))),
-                            static_cast<std::int64_t>(number(env, element(env, arguments[6], i))),
+  const std::int32_t* integers = numbers<std::int32_t>(env, arguments[2], &size);
+  write->program.integers.assign(integers, integers + size);
+  const double* reals = numbers<double>(env, arguments[3], &size);
+  write->program.reals.assign(reals, reals + size);
+  write->width = static_cast<std::size_t>(number(env, arguments[4]));
+  write->factor = number(env, arguments[5]);
+  for (std::size_t i = 0; i < length_of(env, arguments[6]); i++) {
+    const std::uint8_t* bytes = numbers<std::uint8_t>(env, element(env, arguments[8], i), &size);
+    write->after.push_back({static_cast<int>(number(env, element(env, arguments[6], i))),
+                            static_cast<std::int64_t>(number(env, element(env, arguments[7], i))),
                             std::vector<std::uint8_t>(bytes, bytes + size)});
   }
   bergson::prepare_row_write(write);

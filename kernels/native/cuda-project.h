@@ -1,19 +1,14 @@
-// The operations on a GPU: what their namesakes in project-factors.h, project-normalized.h and sum-products-op.cc do.
+// The operations on a GPU: what their namesakes in project-factors.h, project-normalized.h and sum-products.h do.
 #pragma once
 #include "cuda-call.h"
 #include "project-normalized.h"
+#include "sum-products.h"
 
 namespace bergson {
 
 void project_factors_on_cuda(CudaCall& call, const Factors& factors, float* out);
 void project_normalized_on_cuda(CudaCall& call, const NormalizedFactors& normalized, float* out);
 
-struct ChannelSums {
-  std::size_t examples, positions, channels;
-  const float* output_gradients;  // [examples, positions, channels]
-  const float* values;            // the same
-  const float* center;            // [channels]; null: zero
-};
 void sum_products_on_cuda(CudaCall& call, const ChannelSums& sums, float* out);
 
 // out [examples, outputs, kernel pixels]: each example's gradient of a depthwise convolution's kernel.

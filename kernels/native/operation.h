@@ -38,8 +38,11 @@ class Input {
 
   bool read(TF_OpKernelContext* context, int index, TF_Status* status);
 
-  // Whether it is anything but the empty matrix [0, 0] that stands for nothing.
-  bool present() const { return !(rank() == 2 && shape_[0] == 0 && shape_[1] == 0); }
+  // Whether it was read.
+  bool given() const { return tensor_ != nullptr; }
+
+  // Whether it was read, and is anything but the empty matrix [0, 0] that stands for nothing.
+  bool present() const { return given() && !(rank() == 2 && shape_[0] == 0 && shape_[1] == 0); }
   std::size_t rank() const { return shape_.size(); }
   const std::vector<std::size_t>& shape() const { return shape_; }
   std::size_t operator[](std::size_t axis) const { return shape_[axis]; }

@@ -6,7 +6,7 @@ namespace {
 // What is wrong with everything but the activations, of `inputs` columns; or nothing.
 std::string wrong_sides(const ProjectionInputs& in, std::size_t inputs) {
   for (const Input* matrix : {&in.right, &in.bias_row, &in.left}) {
-    const std::string wrong = wrong_rank(*matrix, 2);
+    const std::string wrong = matrix->given() ? wrong_rank(*matrix, 2) : "";
     if (!wrong.empty()) return wrong;
   }
   if (in.right.present() && in.right[0] != inputs) return differ(in.right, in.activations, "inputs");
@@ -57,16 +57,20 @@ ProjectionAttributes* ProjectionAttributes::read(TF_OpKernelConstruction* constr
   tf.TF_OpKernelConstruction_GetAttrFloat(construction, "multiplier", &read->multiplier, status);
   if (status.ok() && patches) {
     tf.TF_OpKernelConstruction_GetAttrInt64List(construction, "window", read->window, kWindow, status);
-    if (status.ok() && !valid_window(*read)) {
-      std::string text = std::string(operation) + ": window [";
-      for (int i = 0; i < kWindow; i++) text += (i == 0 ? "" : ", ") + std::to_string(read->window[i]);
-      tf.TF_SetStatus(status, kInvalidArgument, (text + "] is out of range").c_str());
-    }
+    const std::string wrong = status.ok() ? read->wrong_window() : "";
+    if (!wrong.empty()) tf.TF_SetStatus(status, kInvalidArgument, (std::string(operation) + ": " + wrong).c_str());
   }
   if (status.ok()) return read;
   tf.TF_OpKernelConstruction_Failure(construction, status);
   delete read;
   return nullptr;
+}
+
+std::string ProjectionAttributes::wrong_window() const {
+  if (valid_window(*this)) return "";
+  std::string text = "window [";
+  for (int i = 0; i < kWindow; i++) text += (i == 0 ? "" : ", ") + std::to_string(window[i]);
+  return text + "] is out of range";
 }
 
 std::string wrong_factors(const ProjectionInputs& in) {

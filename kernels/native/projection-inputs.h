@@ -31,6 +31,9 @@ struct ProjectionAttributes {
   // Null, and the construction told why, if TensorFlow has none or the window makes no sense.
   static ProjectionAttributes* read(TF_OpKernelConstruction* construction, const char* operation, bool patches);
 
+  // What is wrong with the window, or nothing.
+  std::string wrong_window() const;
+
   std::size_t operator[](int index) const { return static_cast<std::size_t>(window[index]); }
 };
 

@@ -39,6 +39,16 @@ int write_rows_to(const RowWrite& write, const float* rows) {
   return 0;
 }
 
+// Adds a term's numbers to those that begin at `to`, of rows.
+void add_term(const RowWrite& write, const RowTerm& term, float* to) {
+  thread_local std::vector<float> buffer;
+  const std::size_t width = term.width();
+  const float* from = term.numbers(buffer);
+  for (std::size_t row = 0; row < write.positions.size(); row++, from += width, to += write.width) {
+    for (std::size_t i = 0; i < width; i++) to[i] += static_cast<float>(from[i] * write.factor);
+  }
+}
+
 std::shared_ptr<RowWrite>& prepared() {
   thread_local std::shared_ptr<RowWrite> write;
   return write;
@@ -46,18 +56,13 @@ std::shared_ptr<RowWrite>& prepared() {
 
 }  // namespace
 
-void write_rows(RowWrite& write, const std::vector<RowPart>& parts) {
-  const std::size_t count = write.positions.size();
-  const std::size_t size = count * write.width;
+void write_rows(RowWrite& write, const std::vector<RowColumn>& columns) {
+  const std::size_t size = write.positions.size() * write.width;
   thread_local std::vector<float> buffer;
   float* rows = scratch(buffer, size);
   std::fill_n(rows, size, 0.0f);
-  for (std::size_t part = 0; part < parts.size(); part++) {
-    const auto [data, width] = parts[part];
-    for (std::size_t row = 0; row < count; row++) {
-      float* to = rows + row * write.width + write.offsets[part];
-      for (std::size_t i = 0; i < width; i++) to[i] = static_cast<float>(data[row * width + i] * write.factor);
-    }
+  for (const RowColumn& column : columns) {
+    for (const auto& term : column.terms) add_term(write, *term, rows + column.offset);
   }
   for (std::size_t i = 0; i < size; i++) {
     if (std::isfinite(rows[i])) continue;

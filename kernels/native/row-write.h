@@ -5,6 +5,8 @@
 #include <memory>
 #include <vector>
 
+#include "row-terms.h"
+
 namespace bergson {
 
 struct FileWrite {
@@ -26,22 +28,16 @@ struct RowOutcome {
 struct RowWrite {
   int descriptor;
   std::vector<std::int64_t> positions;  // the byte that each row begins at, negative: it is not written
-  std::vector<std::size_t> offsets;     // where in a row each layer's numbers begin
+  RowProgram program;                   // what the columns are made of
   std::size_t width;                    // numbers in a row
   double factor;                        // of all numbers
   std::vector<FileWrite> after;         // in this order
   RowOutcome outcome;
 };
 
-// One layer's numbers, [n, width].
-struct RowPart {
-  const float* data;
-  std::size_t width;
-};
-
-// Puts the layers' numbers side by side in rows, and zero where there is none, and writes them, unless one is not finite, and
+// Puts the columns' numbers side by side in rows, and zero where there is none, and writes them, unless one is not finite, and
 // then what comes after. Sets the outcome.
-void write_rows(RowWrite& write, const std::vector<RowPart>& parts);
+void write_rows(RowWrite& write, const std::vector<RowColumn>& columns);
 
 // What the next operation that this thread calls is to write.
 void prepare_row_write(std::shared_ptr<RowWrite> write);

@@ -1,6 +1,7 @@
-// BergsonWriteRows: gradients, each [N, ...] -> a number that says nothing. Writes them as rows to the files that were prepared
+// BergsonWriteRows: what rows are made of (row-terms.h) -> a number that says nothing. Writes them to the files that were prepared
 // (row-write.h). In the background where that is wanted.
 #include <memory>
+#include <stdexcept>
 #include <vector>
 
 #include "background.h"
@@ -12,56 +13,50 @@ namespace {
 
 constexpr char kName[] = "BergsonWriteRows";
 
-using Inputs = std::vector<std::unique_ptr<Input>>;
-
-bool read_gradients(TF_OpKernelContext* context, Inputs& inputs) {
-  for (int index = 0; index < tf.TF_NumInputs(context); index++) {
-    inputs.push_back(std::make_unique<Input>("gradients"));
-    Status status;
-    if (inputs.back()->read(context, index, status)) continue;
-    tf.TF_OpKernelContext_Failure(context, status);
-    return false;
-  }
-  return true;
-}
-
-std::size_t row_width(const Input& gradients) { return gradients.positions() * gradients.width(); }
-
-std::string wrong(const Inputs& inputs, const RowWrite* write) {
-  if (write == nullptr) return "no write was prepared";
-  if (inputs.size() != write->offsets.size()) {
-    return std::to_string(inputs.size()) + " gradients have " + std::to_string(write->offsets.size()) + " places in a row";
-  }
-  for (std::size_t i = 0; i < inputs.size(); i++) {
-    const Input& gradients = *inputs[i];
-    const std::string rank = rank_below(gradients, 2);
-    if (!rank.empty()) return rank;
-    if (gradients.examples() != write->positions.size()) {
-      return gradients.text() + " has not " + std::to_string(write->positions.size()) + " examples";
-    }
-    if (write->offsets[i] + row_width(gradients) > write->width) {
-      return gradients.text() + " from " + std::to_string(write->offsets[i]) + " on exceeds a row of " +
-             std::to_string(write->width);
+std::string wrong(const std::vector<RowColumn>& columns, const RowWrite& write) {
+  for (const RowColumn& column : columns) {
+    for (const auto& term : column.terms) {
+      if (term->examples() != write.positions.size()) {
+        return term->text() + " has not " + std::to_string(write.positions.size()) + " examples";
+      }
+      if (column.offset + term->width() > write.width) {
+        return term->text() + " from " + std::to_string(column.offset) + " on exceeds a row of " + std::to_string(write.width);
+      }
     }
   }
   return "";
 }
 
+double work_of(const std::vector<RowColumn>& columns) {
+  double work = 0;
+  for (const RowColumn& column : columns) {
+    for (const auto& term : column.terms) work += term->work();
+  }
+  return work;
+}
+
 void compute(void*, TF_OpKernelContext* context) {
   const std::shared_ptr<RowWrite> write = take_row_write();
-  const auto inputs = std::make_shared<Inputs>();
-  if (!read_gradients(context, *inputs)) return;
-  const std::string why = wrong(*inputs, write.get());
+  if (write == nullptr) {
+    refuse(context, kName, "no write was prepared");
+    return;
+  }
+  const auto columns = std::make_shared<std::vector<RowColumn>>();
+  try {
+    *columns = read_columns(context, write->program);
+  } catch (const InputFailure&) {
+    return;
+  } catch (const std::logic_error& error) {
+    refuse(context, kName, error.what());
+    return;
+  }
+  const std::string why = wrong(*columns, *write);
   if (!why.empty()) {
     refuse(context, kName, why);
     return;
   }
-  const auto job = [write, inputs] {
-    std::vector<RowPart> parts;
-    for (const auto& input : *inputs) parts.push_back({input->data(), row_width(*input)});
-    write_rows(*write, parts);
-  };
-  if (Background::wanted()) Background::instance().leave(0, job);
+  const auto job = [write, columns] { write_rows(*write, *columns); };
+  if (Background::wanted()) Background::instance().leave(work_of(*columns), job);
   else job();
   write_output(context, {}, [](float* out) { *out = 0; });
 }
@@ -69,7 +64,7 @@ void compute(void*, TF_OpKernelContext* context) {
 }  // namespace
 
 Operation write_rows_operation() {
-  return {kName, {"gradients: N * float"}, {"N: int >= 1"}, {"nothing: float"}, create_nothing, compute, nullptr, destroy_nothing};
+  return {kName, {"inputs: N * float"}, {"N: int >= 1"}, {"nothing: float"}, create_nothing, compute, nullptr, destroy_nothing};
 }
 
 }  // namespace bergson

@@ -6,10 +6,12 @@ import type { AttributedLayer, AttributedPart } from './attributed-layers';
 import type { TapListener, TappedCall } from './taps';
 
 export interface BackwardPassOptions {
-  /** Receives what a part's gradients are made of, over all calls of its layer, as soon as it is whole. */
+  /** Receives what a part's gradients are made of, over all calls of its layer, as soon as it is whole, unless `eachCall`. */
   readonly onFactors: FactorsListener;
   /** Whether to hand factors over only at `finish`, and keep them until then, since what is made of them needs what follows. */
   readonly deferred: boolean;
+  /** Whether to hand factors over call by call, unless they are deferred. */
+  readonly eachCall?: boolean | undefined;
   /** N, if known beforehand; otherwise the first tap's. */
   readonly batchSize?: number;
   /** Whether the differentiated loss is a mean over the batch, so that gradients are multiplied by N. */
@@ -40,9 +42,10 @@ export class BackwardPass implements TapListener {
   onBackward(call: TappedCall): void {
     this.checkBatchAxis(call);
     const { attributed, saved, outputGradient, factorsOf } = call;
+    const { deferred, eachCall = false } = this.options;
     const outstanding = (this.outstanding.get(attributed) ?? 0) - 1;
     this.outstanding.set(attributed, outstanding);
-    const whole = outstanding === 0 && !this.options.deferred;
+    const whole = (outstanding === 0 || eachCall) && !deferred;
     if (whole && !this.held.has(attributed)) {
       tf.tidy(() => {
         this.giveAway(attributed, [factorsOf(saved, outputGradient)]);

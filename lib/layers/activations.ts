@@ -8,12 +8,15 @@ import { asPositions } from '../../kernels/project';
 import { projectPositions } from '../../kernels/project-factors';
 import { projectNormalized, type ElementScale } from '../../kernels/project-normalized';
 import type { ProjectionMatrix } from '../../kernels/projection-matrix';
+import type { RowColumn } from '../../kernels/row-terms';
 
 export interface Activations {
   /** I: the inputs of the linear map, a bias not counted. */
   readonly inputs: number;
   /** L G_n Rᵀ times the multiplier, [N, p, q], of the gradients that these activations have with D [N, ..., O]. */
   projectGradients(outputGradients: tf.Tensor, sides: ProjectionSides): tf.Tensor3D;
+  /** Adds the same to `column`; only where `projectGradients` reads A as it is. */
+  addTo?(column: RowColumn, outputGradients: tf.Tensor, sides: ProjectionSides): void;
   /** The same with each element of the gradients scaled before they are projected. */
   projectNormalized(outputGradients: tf.Tensor, sides: ProjectionSides, scale: ElementScale): tf.Tensor3D;
   /** A itself, [N, S, I]. */
@@ -53,12 +56,29 @@ export class DenseActivations implements Activations {
   }
 
   get inputs(): number {
-    return this.blocks.reduce((sum, { shape }) => sum + (shape[shape.length - 1] ?? 0), 0);
+    return this.blocks.reduce((sum, block) => sum + widthOf(block), 0);
   }
 
   projectGradients(outputGradients: tf.Tensor, sides: ProjectionSides): tf.Tensor3D {
     const right = sides.right.transposedPart(0, this.inputs);
     return projectPositions({ ...sides, activations: this.whole(), outputGradients, right });
+  }
+
+  addTo(column: RowColumn, gradients: tf.Tensor, sides: ProjectionSides): void {
+    const { left, multiplier } = sides;
+    const outputGradients = column.keep(gradients);
+    let first = 0;
+    for (const block of this.blocks) {
+      const end = first + widthOf(block);
+      const right = sides.right.transposedPart(first, end);
+      const biasRow = first === 0 ? sides.biasRow : null;
+      const activations = column.keep(block);
+      column.add({
+        kind: 'factors',
+        factors: { activations, right, biasRow, outputGradients, left, multiplier },
+      });
+      first = end;
+    }
   }
 
   projectNormalized(outputGradients: tf.Tensor, sides: ProjectionSides, scale: ElementScale): tf.Tensor3D {
@@ -81,6 +101,10 @@ export class DenseActivations implements Activations {
     const [first, ...others] = this.blocks;
     return first !== undefined && others.length === 0 ? first : tf.concat([...this.blocks], -1);
   }
+}
+
+function widthOf({ shape }: tf.Tensor): number {
+  return shape[shape.length - 1] ?? 0;
 }
 
 /** The scales [n, O] of the inputs named by `ids` [n], which is less than those of all. */

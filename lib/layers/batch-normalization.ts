@@ -4,8 +4,8 @@
  * are normalised: what belongs to an example is the gradient of the batch's loss through its own outputs.
  */
 import * as tf from '@tensorflow/tfjs';
-import { sumProducts } from '../../kernels/sum-products';
-import { scaleAndShift, vectorMatrix } from './gradient-matrix';
+import { ChannelFactors } from './channel-factors';
+import { vectorMatrix } from './gradient-matrix';
 import type { Layer, LayerGradient } from './layer-gradient';
 import { variablesOf, type Weight } from './weight';
 
@@ -46,14 +46,16 @@ export const batchNormalizationGradient: LayerGradient<BatchNormalizationLayer> 
         };
     return tap(output, [x, mean, variance], ([x, mean, variance], outputGradient) => {
       const last = (tensor: tf.Tensor) => channelsLast(tensor, channels);
-      const sums = sumProducts({
+      const factors = new ChannelFactors({
         outputGradients: last(outputGradient),
         values: last(x as tf.Tensor),
         center: mean as tf.Tensor,
+        variance: variance as tf.Tensor,
+        epsilon: layer.epsilon,
+        scale: Boolean(layer.gamma),
+        shift: Boolean(layer.beta) && includeBias,
       });
-      const deviation = inverseDeviation(variance as tf.Tensor, layer.epsilon);
-      const scales = tf.stack([deviation, tf.onesLike(deviation)]); // [2, C]
-      return [scaleAndShift(sums.mul(scales), Boolean(layer.gamma), Boolean(layer.beta) && includeBias)];
+      return [factors];
     });
   },
 };
@@ -89,10 +91,6 @@ function updateAverage(average: MovingAverage, value: tf.Tensor, momentum: numbe
     const before = average.read();
     average.write(before.sub(before.sub(value).mul(1 - momentum)));
   });
-}
-
-function inverseDeviation(variance: tf.Tensor, epsilon: number): tf.Tensor {
-  return variance.add(epsilon).rsqrt();
 }
 
 /** [C] as [1, ..., C, ..., 1], to broadcast along `axis` of x. */

@@ -5,6 +5,8 @@ import { multiply, projectGradient } from '../../kernels/project';
 import { projectPositions } from '../../kernels/project-factors';
 import { projectNormalizedPlainly, type ElementScale } from '../../kernels/project-normalized';
 import type { ProjectionMatrix } from '../../kernels/projection-matrix';
+import type { RowColumn } from '../../kernels/row-terms';
+import { ChannelFactors } from './channel-factors';
 import { DenseActivations, joinPositions, type Activations, type ProjectionSides } from './activations';
 
 /**
@@ -50,6 +52,29 @@ export function projectGradients(
   if (wholeRows !== null || wholeColumns !== null) awaitBackground();
   const scaled = wholeRows === null ? projected : projected.mul<tf.Tensor3D>(wholeRows);
   return wholeColumns === null ? scaled : scaled.mul<tf.Tensor3D>(wholeColumns);
+}
+
+/**
+ * Adds what `projectGradients` gives to `column`, whose numbers the addon makes later; returns false, with nothing done, where
+ * only `projectGradients` can. Runs inside the caller's `tf.tidy`.
+ */
+export function deferGradients(
+  column: RowColumn,
+  factors: Factors,
+  projection: LayerProjection,
+  multiplier: number,
+): boolean {
+  const { left, right, wholeRows, wholeColumns } = projection;
+  if (wholeRows !== null || wholeColumns !== null) return false;
+  if ('gradient' in factors) {
+    if (!(factors instanceof ChannelFactors)) return false;
+    factors.addTo(column, left.isIdentity ? null : left.transposed(), multiplier);
+    return true;
+  }
+  const { activations, outputGradients } = factors;
+  if (activations.addTo === undefined || isKeptWhole(right)) return false;
+  activations.addTo(column, outputGradients, sidesOf(activations, projection, multiplier));
+  return true;
 }
 
 function projectByMatrices(factors: Factors, projection: LayerProjection, multiplier: number): tf.Tensor3D {

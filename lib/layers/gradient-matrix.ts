@@ -1,6 +1,5 @@
 /** The layouts shared by layer adapters. All run inside the caller's `tf.tidy`. */
 import * as tf from '@tensorflow/tfjs';
-import type { ExplicitGradient } from './factors';
 import type { GradientPart } from './layer-gradient';
 
 /** A kernel [..., O] of a map with I inputs, and its bias [O] if covered, as [O, I] or [O, I + 1]. */
@@ -23,10 +22,4 @@ export function vectorMatrix(weights: tf.Tensor[]): tf.Tensor2D {
     weights.map((weight) => weight.reshape([-1, 1])),
     0,
   );
-}
-
-/** The gradients of a scale, of a shift, or of one under the other, from `sumProducts` [N, 2, C]: [N, O, 1]. */
-export function scaleAndShift(sums: tf.Tensor3D, scale: boolean, shift: boolean): ExplicitGradient {
-  const wanted = scale && shift ? sums : sums.slice([0, scale ? 0 : 1, 0], [-1, 1, -1]);
-  return { gradient: wanted.reshape([sums.shape[0], -1, 1]) };
 }

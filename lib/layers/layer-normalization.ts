@@ -3,9 +3,9 @@
  * under the other as a vector [2 C, 1]. x̂ is the normalised input; gamma and beta span the normalised axes.
  */
 import * as tf from '@tensorflow/tfjs';
-import { sumProducts } from '../../kernels/sum-products';
 import { standardize } from '../standardize';
-import { scaleAndShift, vectorMatrix } from './gradient-matrix';
+import { ChannelFactors, STANDARDIZED } from './channel-factors';
+import { vectorMatrix } from './gradient-matrix';
 import type { Layer, LayerGradient } from './layer-gradient';
 import { variablesOf, type Weight } from './weight';
 
@@ -28,12 +28,14 @@ export const layerNormalizationGradient: LayerGradient<LayerNormalizationLayer> 
     const { axis: axes, epsilon } = layer;
     return tap(call(layer, inputs, kwargs) as tf.Tensor, inputs, ([x], outputGradient) => {
       const byGroup = (x: tf.Tensor) => groupChannels(layer, x);
-      const sums = sumProducts({
+      const factors = new ChannelFactors({
         outputGradients: byGroup(outputGradient),
         values: byGroup(standardize(x as tf.Tensor, { axes, epsilon, centered: true })),
-        center: null,
+        ...STANDARDIZED,
+        scale: Boolean(layer.gamma),
+        shift: Boolean(layer.beta) && includeBias,
       });
-      return [scaleAndShift(sums, Boolean(layer.gamma), Boolean(layer.beta) && includeBias)];
+      return [factors];
     });
   },
 };

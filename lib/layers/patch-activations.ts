@@ -7,6 +7,7 @@ import {
   type ConvolutionWindow,
   type ProjectedPatches,
 } from '../../kernels/project-patches';
+import type { RowColumn } from '../../kernels/row-terms';
 import type { Activations, ProjectionSides } from './activations';
 
 /** A [N, H' W', kh kw C] without forming it. */
@@ -24,6 +25,11 @@ export class PatchActivations implements Activations {
 
   projectGradients(outputGradients: tf.Tensor, sides: ProjectionSides): tf.Tensor3D {
     return projectPatches(this.projected(outputGradients, sides));
+  }
+
+  addTo(column: RowColumn, outputGradients: tf.Tensor, sides: ProjectionSides): void {
+    const patches = this.projected(column.keep(outputGradients), sides);
+    column.add({ kind: 'patches', patches: { ...patches, image: column.keep(this.input) } });
   }
 
   projectNormalized(outputGradients: tf.Tensor, sides: ProjectionSides, scale: ElementScale): tf.Tensor3D {

@@ -1,8 +1,9 @@
 /** Turns training steps into a run: the collector on one side, the run's writer on the other. */
 import fs from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
+import type { RowColumns } from '../../kernels/row-terms';
 import { InvalidOptionError, NoGradientError } from '../errors';
-import { GradientCollector, type Captured, type GradientCollectorOptions } from '../gradient-collector';
+import { GradientCollector, type CollectedGradients, type GradientCollectorOptions } from '../gradient-collector';
 import { chooseNormalizer, trainingOptimizer, type NormalizerChoice } from '../normalizers/choose';
 import { knownLearningRate, lastLearningRate } from '../normalizers/learning-rate';
 import { isFixed, type Normalizer } from '../normalizers/normalizer';
@@ -69,8 +70,13 @@ export interface TrainingOptions {
   readonly lossReduction?: 'mean' | 'sum';
 }
 
+/** What the rows of a step are made of: columns, where the addon makes them later, or gradients. */
+type StepRows = { readonly columns: RowColumns } | { readonly gradients: CollectedGradients };
+
 /** A step that has run, whose rows are not yet written. Numbers of its gradients may still be to come from the background. */
-export interface CapturedStep<T> extends Captured<T> {
+export interface CapturedStep<T> {
+  readonly result: T;
+  readonly rows: StepRows;
   readonly ids: Int32Array;
   /** What its rows are to be multiplied by. */
   readonly scale: number;
@@ -134,25 +140,34 @@ export class RunRecorder {
    * @throws NoGradientError if no attributed layer took part in its backward pass; BatchAxisError
    */
   captureStep<T>(ids: Int32Array, step: () => T): CapturedStep<T> {
-    return this.toStep(ids, this.collector.surroundInBackground(step, ids.length));
+    const { collector } = this;
+    if (!this.writer.beginsSteps) return this.toStep(ids, collector.surroundInBackground(step, ids.length));
+    return this.toStep(ids, collector.surroundLeavingColumns(step, ids.length));
   }
 
   /** The same for a step that may return a promise, which is awaited. */
   async captureAsyncStep<T>(ids: Int32Array, step: () => T | Promise<T>): Promise<CapturedStep<T>> {
-    return this.toStep(ids, await this.collector.surroundInBackground<T>(step, ids.length));
+    const { collector } = this;
+    if (!this.writer.beginsSteps)
+      return this.toStep(ids, await collector.surroundInBackground<T>(step, ids.length));
+    return this.toStep(ids, await collector.surroundLeavingColumns<T>(step, ids.length));
   }
 
   /**
-   * Writes a step's rows, or begins to, where the addon does that while training goes on, and disposes its gradients.
+   * Writes a step's rows, or begins to, where the addon does that while training goes on, and disposes what they are made of.
    * @throws NonFiniteGradientError, DiskWriteError, also for a step that was begun before
    */
-  async writeStep({ ids, gradients, scale, stepRate }: CapturedStep<unknown>): Promise<void> {
+  async writeStep(step: CapturedStep<unknown>): Promise<void> {
+    const { ids, rows, scale, stepRate } = step;
     try {
-      if (this.writer.beginStep(ids, gradients, scale, stepRate)) return;
-      const rows = await this.collector.rows(gradients, ids.length);
-      this.writer.writeStep(ids, scale === 1 ? rows : rows.map((value) => value * scale), stepRate);
+      if ('columns' in rows) {
+        this.writer.beginStep(ids, rows.columns, scale, stepRate);
+        return;
+      }
+      const values = await this.collector.rows(rows.gradients, ids.length);
+      this.writer.writeStep(ids, scale === 1 ? values : values.map((value) => value * scale), stepRate);
     } finally {
-      tf.dispose([...gradients.values()]);
+      disposeStep(step);
     }
   }
 
@@ -188,11 +203,17 @@ export class RunRecorder {
     return { learningRate: knownLearningRate(optimizer), lossWeight };
   }
 
-  private toStep<T>(ids: Int32Array, captured: Captured<T>): CapturedStep<T> {
-    if (captured.gradients.size > 0)
-      return { ...captured, ids, scale: this.rate(), stepRate: this.stepRate(ids) };
+  private toStep<T>(ids: Int32Array, { result, ...rows }: { readonly result: T } & StepRows): CapturedStep<T> {
+    const { size } = 'columns' in rows ? rows.columns : rows.gradients;
+    if (size > 0) return { result, rows, ids, scale: this.rate(), stepRate: this.stepRate(ids) };
     throw new NoGradientError('no attributed layer took part in the backward pass of a training step');
   }
+}
+
+/** Disposes what the rows of a step are made of. */
+export function disposeStep({ rows }: CapturedStep<unknown>): void {
+  if ('columns' in rows) for (const column of rows.columns.values()) column.dispose();
+  else tf.dispose([...rows.gradients.values()]);
 }
 
 /** What gives the factor of a step's rows once the step is over. @throws OptimizerStateError */

@@ -1,6 +1,6 @@
 /** Writes a run while training goes: rows, training order, and last of all a manifest that calls it complete. */
 import fs from 'node:fs';
-import type * as tf from '@tensorflow/tfjs';
+import type { RowColumns } from '../../kernels/row-terms';
 import { InvalidOptionError, NonFiniteGradientError, NonFiniteValueError, RunExistsError } from '../errors';
 import { CollectedAutocorrelation } from '../preconditioners/collected-autocorrelation';
 import { addStore } from '../store/accumulate';
@@ -143,22 +143,21 @@ export class RunWriter {
     this.step++;
   }
 
+  /** Whether `beginStep` serves, or only `writeStep`. */
+  get beginsSteps(): boolean {
+    return this.openStore().beginsWrites;
+  }
+
   /**
-   * Begins to write one step's gradients, by column, times `factor`, and then its place in the training order: they may be the
-   * background's own that are not there yet, and be disposed at once. Returns false, with nothing done, where only `writeStep`
-   * can. What keeps it from being written is thrown by whatever is asked of this writer next, before it does anything.
+   * Begins to write one step's rows by their columns, times `factor`, and then its place in the training order: gradients among them
+   * may be the background's own that are not there yet, and all be disposed at once. What keeps it from being written is thrown by
+   * whatever is asked of this writer next, before it does anything.
    * @throws NonFiniteGradientError, DiskWriteError
    */
-  beginStep(
-    examples: Int32Array,
-    gradients: ReadonlyMap<string, tf.Tensor>,
-    factor: number,
-    rate: StepRate,
-  ): boolean {
+  beginStep(examples: Int32Array, columns: RowColumns, factor: number, rate: StepRate): void {
     this.settle();
     const { step, order } = this;
     const store = this.openStore();
-    if (!store.beginsWrites) return false;
     if (this.grows) this.makeRoom(store, examples);
     const place = order?.toAppend({ step, epoch: this.epoch, examples, ...rate });
     const orTakeBack = <T>(action: () => T): T => {
@@ -171,7 +170,7 @@ export class RunWriter {
       }
     };
     const after = place === undefined ? [] : [place];
-    const rows = orTakeBack(() => store.beginWrite(examples, gradients, factor, after));
+    const rows = orTakeBack(() => store.beginWrite(examples, columns, factor, after));
     this.step++;
     this.begun = () => {
       orTakeBack(() => {
@@ -180,7 +179,6 @@ export class RunWriter {
         });
       });
     };
-    return true;
   }
 
   /** Waits until the step that was begun is written. @throws NonFiniteGradientError, DiskWriteError */

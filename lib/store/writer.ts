@@ -1,7 +1,7 @@
 /** Writes a gradient store row by row, in any order, so that a kill at any byte leaves a readable store. */
 import fs from 'node:fs';
 import path from 'node:path';
-import type * as tf from '@tensorflow/tfjs';
+import type { RowColumns } from '../../kernels/row-terms';
 import { beginRowWrite, writesRows, type FileWrite } from '../../kernels/write-rows';
 import {
   ClosedError,
@@ -183,13 +183,13 @@ export class GradientStoreWriter {
   }
 
   /**
-   * Begins to write `gradients`, by layer, of `examples` [n], each float32 [n, ...] and multiplied by `factor`, and then `after`.
-   * They may be the background's own that are not there yet, and be disposed at once. Throws ExampleRangeError,
+   * Begins to write the `columns` of the rows of `examples` [n], multiplied by `factor`, and then `after`. Gradients among them may
+   * be the background's own that are not there yet; all may be disposed at once. Throws ExampleRangeError,
    * {@link DiskWriteError}. Nothing else may be asked of this writer until the write is settled.
    */
   beginWrite(
     examples: Int32Array,
-    gradients: ReadonlyMap<string, tf.Tensor>,
+    columns: RowColumns,
     factor: number,
     after: readonly FileWrite[],
   ): BegunRows {
@@ -205,8 +205,8 @@ export class GradientStoreWriter {
       descriptor: this.gradients,
       positions,
       columns: layout.columns.flatMap(({ layer }, i) => {
-        const own = gradients.get(layer);
-        return own === undefined ? [] : [{ gradients: own, offset: offsets[i] ?? 0 }];
+        const terms = columns.get(layer)?.terms;
+        return terms === undefined ? [] : [{ terms, offset: offsets[i] ?? 0 }];
       }),
       width: rowWidth(layout),
       factor,

@@ -35,16 +35,20 @@ const record = (text: string, position: number): FileWrite => ({
 /** The outcome for columns [3, 2] and [3, 1, 1], the second of which begins a row's last number but one. */
 function write(values: { first: number[]; second: number[] }, options: Partial<RowWrite> = {}): RowOutcome {
   const columns = [
-    { gradients: tf.tensor2d(values.first, [3, 2]), offset: 0 },
-    { gradients: tf.tensor3d(values.second, [3, 1, 1]), offset: 3 },
+    columnOf(tf.tensor2d(values.first, [3, 2]), 0),
+    columnOf(tf.tensor3d(values.second, [3, 1, 1]), 3),
   ];
   const positions = Float64Array.of(2 * ROW_BYTES, -1, 0);
   const given = { file, descriptor, positions, columns, width: WIDTH, factor: 1, after: [], ...options };
   try {
     return beginRowWrite(given).outcome();
   } finally {
-    tf.dispose(columns.map(({ gradients }) => gradients));
+    for (const { gradients } of columns) gradients.dispose();
   }
+}
+
+function columnOf(gradients: tf.Tensor, offset: number) {
+  return { gradients, offset, terms: [{ kind: 'gradients', gradients } as const] };
 }
 
 const values = { first: [1, 2, 3, 4, 5, 6], second: [7, 8, 9] };
@@ -106,11 +110,11 @@ describeNative('rows that the addon writes', () => {
         multiplier: 1,
       };
       const gradients = tf.keep(inBackground(() => projectPositions(factors)));
-      return [[{ gradients, offset: 0 }], projectPositions(factors).dataSync<'float32'>()];
+      return [[columnOf(gradients, 0)], projectPositions(factors).dataSync<'float32'>()];
     });
     const positions = Float64Array.of(0, 1024, 2048);
     const begun = beginRowWrite({ file, descriptor, positions, columns, width: 256, factor: 1, after: [] });
-    tf.dispose(columns.map(({ gradients }) => gradients));
+    for (const { gradients } of columns) gradients.dispose();
     expect(begun.outcome()).toEqual({ kind: 'written' });
     expect(new Float32Array(Uint8Array.from(fs.readFileSync(file)).buffer)).toEqual(expected);
   });

@@ -1,7 +1,7 @@
 /** Layer normalization over the last axis, and its per-example gradients. */
 import * as tf from '@tensorflow/tfjs';
-import { sumProducts } from '../../../kernels/sum-products';
-import { scaleAndShift, vectorMatrix } from '../../layers/gradient-matrix';
+import { ChannelFactors, STANDARDIZED } from '../../layers/channel-factors';
+import { vectorMatrix } from '../../layers/gradient-matrix';
 import { registerLayerGradient, type LayerGradient } from '../../layers/layer-gradient';
 import { variablesOf } from '../../layers/weight';
 import { standardize } from '../../standardize';
@@ -62,8 +62,9 @@ const layerNormGradient: LayerGradient<LayerNorm> = {
 
   forward({ layer, call, inputs, kwargs, includeBias }, tap) {
     return tap(call(layer, inputs, kwargs) as tf.Tensor, inputs, ([x], outputGradients) => {
-      const sums = sumProducts({ outputGradients, values: layer.normalize(x as tf.Tensor), center: null });
-      return [scaleAndShift(sums, true, includeBias)];
+      const values = layer.normalize(x as tf.Tensor);
+      const factors = { outputGradients, values, ...STANDARDIZED, scale: true, shift: includeBias };
+      return [new ChannelFactors(factors)];
     });
   },
 };
