@@ -31,8 +31,11 @@ export interface Addon {
     filePositions: readonly number[],
     bytes: readonly Uint8Array[],
   ): PreparedRowWrite;
-  /** What became of it: the number of the kind in row-write.h, where, and the value there. */
-  rowOutcome(write: PreparedRowWrite): [kind: number, at: number, value: number];
+  /**
+   * What became of it, once the first `jobs` of the background's are done. Null: it is written. Else the number of the kind in
+   * row-write.h, where, and the value there.
+   */
+  rowOutcome(write: PreparedRowWrite, jobs: number): [kind: number, at: number, value: number] | null;
   /** Why the CUDA driver does not take the kernels; empty if it does. */
   cudaProblem(): string;
   /**

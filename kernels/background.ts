@@ -1,5 +1,5 @@
 /** Lets the addon work on a thread of its own while training goes on. */
-import { nativeAddon } from './native';
+import { loadAddon } from './addon';
 
 /** All that was left to the background up to some moment. */
 export type BackgroundWork = number;
@@ -11,7 +11,7 @@ const ALL: BackgroundWork = Number.MAX_SAFE_INTEGER;
  * returns, the tensors that they write hold values that are not numbers, and must not be read.
  */
 export function inBackground<T>(call: () => T): T {
-  const addon = nativeAddon();
+  const addon = loadAddon();
   if (typeof addon === 'string') return call();
   addon.useBackground(true);
   try {
@@ -26,12 +26,12 @@ export function inBackground<T>(call: () => T): T {
  * takes the time which other work leaves of the processor's cores.
  */
 export function startBackground(): BackgroundWork {
-  const addon = nativeAddon();
+  const addon = loadAddon();
   return typeof addon === 'string' ? 0 : addon.startBackground();
 }
 
 /** Returns once `work`, by default all that there is, is done; does what is left of it on this thread, and on others. */
 export function awaitBackground(work = ALL): void {
-  const addon = nativeAddon();
+  const addon = loadAddon();
   if (typeof addon !== 'string') addon.awaitBackground(work);
 }

@@ -1,7 +1,7 @@
 /** Gradients from TensorFlow's memory to a file, by the addon, without passing through JavaScript's. */
 import { getSystemErrorName } from 'node:util';
-import type { PreparedRowWrite } from './addon';
-import { awaitBackground, inBackground, startBackground, type BackgroundWork } from './background';
+import type { Addon, PreparedRowWrite } from './addon';
+import { startBackground, type BackgroundWork } from './background';
 import { nativeAddon, nativeProcessor } from './native';
 import { RowProgram, type RowTerm } from './row-terms';
 
@@ -35,6 +35,8 @@ export type RowOutcome =
   | { readonly kind: 'not finite'; readonly index: number; readonly value: number }
   | { readonly kind: 'failed'; readonly file: string; readonly bytes: number; readonly code: string };
 
+const WRITTEN: RowOutcome = { kind: 'written' };
+
 /** Whether there is an addon that {@link beginRowWrite} can ask. */
 export function writesRows(): boolean {
   return nativeProcessor() !== null;
@@ -43,6 +45,7 @@ export function writesRows(): boolean {
 /** A write that may still be going on. */
 export class BegunRowWrite {
   constructor(
+    private readonly addon: Addon,
     private readonly write: RowWrite,
     private readonly prepared: PreparedRowWrite,
     private readonly work: BackgroundWork,
@@ -50,13 +53,10 @@ export class BegunRowWrite {
 
   /** Waits for it. */
   outcome(): RowOutcome {
-    awaitBackground(this.work);
-    const addon = nativeAddon();
-    if (typeof addon === 'string') throw new Error(`internal: rows are being written, and ${addon}`);
-    const [kind, at, value] = addon.rowOutcome(this.prepared);
+    const outcome = this.addon.rowOutcome(this.prepared, this.work);
+    if (outcome === null) return WRITTEN;
+    const [kind, at, value] = outcome;
     switch (kind) {
-      case 1:
-        return { kind: 'written' };
       case 2:
         return { kind: 'not finite', index: at, value };
       case 3:
@@ -101,6 +101,6 @@ export function beginRowWrite(write: RowWrite): BegunRowWrite {
     after.map((part) => part.bytes),
   );
   const count = { name: 'N', type: backend.binding.TF_ATTR_INT, value: program.inputs.length };
-  inBackground(() => backend.executeSingleOutput('BergsonWriteRows', [count], program.inputs)).dispose();
-  return new BegunRowWrite(write, prepared, startBackground());
+  backend.executeSingleOutput('BergsonWriteRows', [count], program.inputs).dispose();
+  return new BegunRowWrite(addon, write, prepared, startBackground());
 }

@@ -144,10 +144,12 @@ napi_value scan(napi_env env, napi_callback_info info) {
 }
 
 // On one processor there is nobody to leave work to.
+bool has_background() { return thread_count() > 1; }
+
 napi_value use_background(napi_env env, napi_callback_info info) {
   bool wanted = false;
   napi_get_value_bool(env, only_argument(env, info), &wanted);
-  bergson::Background::wanted() = wanted && thread_count() > 1;
+  bergson::Background::wanted() = wanted && has_background();
   return nullptr;
 }
 
@@ -200,6 +202,7 @@ napi_value prepare_row_write(napi_env env, napi_callback_info info) {
   write->program.integers.assign(integers, integers + size);
   const double* reals = numbers<double>(env, arguments[3], &size);
   write->program.reals.assign(reals, reals + size);
+  write->later = has_background();
   write->width = static_cast<std::size_t>(number(env, arguments[4]));
   write->factor = number(env, arguments[5]);
   for (std::size_t i = 0; i < length_of(env, arguments[6]); i++) {
@@ -212,12 +215,21 @@ napi_value prepare_row_write(napi_env env, napi_callback_info info) {
   return external(env, std::move(write));
 }
 
-// [what happened, where, with which value], as RowOutcome.
+// Arguments: the write, and how many of the background's jobs to wait for. Null if it is written, else [what happened, where, with
+// which value], as RowOutcome.
 napi_value row_outcome(napi_env env, napi_callback_info info) {
+  std::size_t count = 2;
+  napi_value arguments[2];
+  napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
   void* data = nullptr;
-  napi_get_value_external(env, only_argument(env, info), &data);
+  napi_get_value_external(env, arguments[0], &data);
+  bergson::Background::instance().wait(static_cast<std::size_t>(number(env, arguments[1])));
   const bergson::RowOutcome& outcome = (*static_cast<std::shared_ptr<bergson::RowWrite>*>(data))->outcome;
   napi_value result;
+  if (outcome.kind == bergson::RowOutcome::kWritten) {
+    napi_get_null(env, &result);
+    return result;
+  }
   napi_create_array_with_length(env, 3, &result);
   const double facts[] = {static_cast<double>(outcome.kind), static_cast<double>(outcome.at), outcome.value};
   for (std::uint32_t i = 0; i < 3; i++) napi_set_element(env, result, i, to_number(env, facts[i]));

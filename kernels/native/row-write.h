@@ -32,6 +32,7 @@ struct RowWrite {
   std::size_t width;                    // numbers in a row
   double factor;                        // of all numbers
   std::vector<FileWrite> after;         // in this order
+  bool later;                           // in the background
   RowOutcome outcome;
 };
 

@@ -1,5 +1,5 @@
 // BergsonWriteRows: what rows are made of (row-terms.h) -> a number that says nothing. Writes them to the files that were prepared
-// (row-write.h). In the background where that is wanted.
+// (row-write.h). In the background where there is one.
 #include <memory>
 #include <stdexcept>
 #include <vector>
@@ -56,7 +56,7 @@ void compute(void*, TF_OpKernelContext* context) {
     return;
   }
   const auto job = [write, columns] { write_rows(*write, *columns); };
-  if (Background::wanted()) Background::instance().leave(work_of(*columns), job);
+  if (write->later) Background::instance().leave(work_of(*columns), job);
   else job();
   write_output(context, {}, [](float* out) { *out = 0; });
 }

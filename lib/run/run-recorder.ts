@@ -3,7 +3,11 @@ import fs from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import type { RowColumns } from '../../kernels/row-terms';
 import { InvalidOptionError, NoGradientError } from '../errors';
-import { GradientCollector, type CollectedGradients, type GradientCollectorOptions } from '../gradient-collector';
+import {
+  GradientCollector,
+  type CollectedGradients,
+  type GradientCollectorOptions,
+} from '../gradient-collector';
 import { chooseNormalizer, trainingOptimizer, type NormalizerChoice } from '../normalizers/choose';
 import { knownLearningRate, lastLearningRate } from '../normalizers/learning-rate';
 import { isFixed, type Normalizer } from '../normalizers/normalizer';
@@ -141,16 +145,19 @@ export class RunRecorder {
    */
   captureStep<T>(ids: Int32Array, step: () => T): CapturedStep<T> {
     const { collector } = this;
-    if (!this.writer.beginsSteps) return this.toStep(ids, collector.surroundInBackground(step, ids.length));
-    return this.toStep(ids, collector.surroundLeavingColumns(step, ids.length));
+    const captured = this.writer.beginsSteps
+      ? collector.surroundLeavingColumns(step, ids.length)
+      : collector.surroundInBackground(step, ids.length);
+    return this.toStep(ids, captured);
   }
 
   /** The same for a step that may return a promise, which is awaited. */
   async captureAsyncStep<T>(ids: Int32Array, step: () => T | Promise<T>): Promise<CapturedStep<T>> {
     const { collector } = this;
-    if (!this.writer.beginsSteps)
-      return this.toStep(ids, await collector.surroundInBackground<T>(step, ids.length));
-    return this.toStep(ids, await collector.surroundLeavingColumns<T>(step, ids.length));
+    const captured = this.writer.beginsSteps
+      ? await collector.surroundLeavingColumns<T>(step, ids.length)
+      : await collector.surroundInBackground<T>(step, ids.length);
+    return this.toStep(ids, captured);
   }
 
   /**
@@ -203,8 +210,9 @@ export class RunRecorder {
     return { learningRate: knownLearningRate(optimizer), lossWeight };
   }
 
-  private toStep<T>(ids: Int32Array, { result, ...rows }: { readonly result: T } & StepRows): CapturedStep<T> {
+  private toStep<T>(ids: Int32Array, rows: { readonly result: T } & StepRows): CapturedStep<T> {
     const { size } = 'columns' in rows ? rows.columns : rows.gradients;
+    const { result } = rows;
     if (size > 0) return { result, rows, ids, scale: this.rate(), stepRate: this.stepRate(ids) };
     throw new NoGradientError('no attributed layer took part in the backward pass of a training step');
   }

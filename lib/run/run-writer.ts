@@ -159,7 +159,8 @@ export class RunWriter {
     const { step, order } = this;
     const store = this.openStore();
     if (this.grows) this.makeRoom(store, examples);
-    const place = order?.toAppend({ step, epoch: this.epoch, examples, ...rate });
+    const { learningRate, lossWeight } = rate;
+    const place = order?.toAppend({ step, epoch: this.epoch, examples, learningRate, lossWeight });
     const orTakeBack = <T>(action: () => T): T => {
       try {
         return action();

@@ -111,9 +111,9 @@ export class TrainingOrderWriter {
   }
 }
 
-function packBatch({ examples, ...batch }: TrainingBatch): Uint8Array {
+function packBatch({ step, epoch, learningRate, lossWeight, examples }: TrainingBatch): Uint8Array {
   const bytes = Buffer.from(examples.buffer, examples.byteOffset, examples.byteLength);
-  return packer.pack({ ...batch, examples: bytes });
+  return packer.pack({ step, epoch, learningRate, lossWeight, examples: bytes });
 }
 
 /** A record: `payload` with its length and checksums. */

@@ -16,7 +16,6 @@ import { guardWrite, writeFileAtomic, writeFully } from './disk';
 import {
   STORE_FILES,
   checkLayout,
-  columnOffsets,
   encodeInfo,
   gradientBytes,
   parseInfo,
@@ -54,6 +53,7 @@ export class GradientStoreWriter {
   rewritten = 0;
 
   private flags: Uint8Array;
+  private readonly files: { readonly gradients: string; readonly written: string };
   private open = true;
   private observer: RowObserver | undefined;
   /** Of the rows of this writer, which float16 rounds. */
@@ -67,6 +67,10 @@ export class GradientStoreWriter {
     private readonly scales: ScaleFile,
   ) {
     this.flags = new Uint8Array(currentLayout.rows);
+    this.files = {
+      gradients: path.join(directory, STORE_FILES.gradients),
+      written: path.join(directory, STORE_FILES.written),
+    };
   }
 
   get layout(): StoreLayout {
@@ -197,18 +201,22 @@ export class GradientStoreWriter {
     const { layout } = this;
     const order = this.orderById(examples);
     const { ids, replaced } = this.clear(examples, order);
+    const bytes = rowBytes(layout);
     const positions = new Float64Array(examples.length).fill(-1);
-    for (const position of order) positions[position] = (examples[position] ?? 0) * rowBytes(layout);
-    const offsets = columnOffsets(layout);
+    for (const position of order) positions[position] = (examples[position] ?? 0) * bytes;
+    const placed = [];
+    let offset = 0;
+    for (const { layer, width } of layout.columns) {
+      const column = columns.get(layer);
+      if (column !== undefined) placed.push({ terms: column.terms, offset });
+      offset += width;
+    }
     const write = beginRowWrite({
-      file: path.join(this.directory, STORE_FILES.gradients),
+      file: this.files.gradients,
       descriptor: this.gradients,
       positions,
-      columns: layout.columns.flatMap(({ layer }, i) => {
-        const terms = columns.get(layer)?.terms;
-        return terms === undefined ? [] : [{ terms, offset: offsets[i] ?? 0 }];
-      }),
-      width: rowWidth(layout),
+      columns: placed,
+      width: offset,
       factor,
       after: [...this.flagWrites(ids, 1), ...after],
     });
@@ -303,12 +311,17 @@ export class GradientStoreWriter {
 
   /** Positions in `examples` by ascending id, of equal ids only the last. */
   private orderById(examples: Int32Array): Int32Array {
-    for (const example of examples) {
-      if (example >= 0 && example < this.layout.rows) continue;
-      throw new ExampleRangeError(this.directory, example, this.layout.rows);
+    const { rows } = this.layout;
+    const positions = new Int32Array(examples.length);
+    let ascending = true;
+    for (let i = 0, last = -1; i < examples.length; i++) {
+      const example = examples[i] ?? -1;
+      if (example < 0 || example >= rows) throw new ExampleRangeError(this.directory, example, rows);
+      ascending &&= example > last;
+      last = example;
+      positions[i] = i;
     }
-    const positions = Int32Array.from(examples, (_, position) => position);
-    if (examples.every((example, i) => i === 0 || example > (examples[i - 1] ?? 0))) return positions;
+    if (ascending) return positions;
     const id = (position: number | undefined) => (position === undefined ? -1 : (examples[position] ?? 0));
     const order = positions.sort((a, b) => id(a) - id(b) || a - b);
     return order.filter((position, i) => id(position) !== id(order[i + 1]));
@@ -316,16 +329,25 @@ export class GradientStoreWriter {
 
   /** The ids at `order`, and how many of their rows are replaced: those count as unwritten until their replacements are whole. */
   private clear(examples: Int32Array, order: Int32Array): { ids: Int32Array; replaced: number } {
-    const ids = Int32Array.from(order, (position) => examples[position] ?? 0);
-    const replaced = ids.filter((id) => this.flags[id] === 1);
-    this.mark(replaced, 0);
-    return { ids, replaced: replaced.length };
+    const ids = new Int32Array(order.length);
+    let replaced = 0;
+    for (let i = 0; i < ids.length; i++) {
+      const id = examples[order[i] ?? 0] ?? 0;
+      ids[i] = id;
+      replaced += this.flags[id] ?? 0;
+    }
+    if (replaced > 0)
+      this.mark(
+        ids.filter((id) => this.flags[id] === 1),
+        0,
+      );
+    return { ids, replaced };
   }
 
   /** Writes the rows of `ids` (ascending), which lie at `positions` of `encoded`; neighbors in one call. */
   private writeRows(ids: Int32Array, positions: Int32Array, { stored, scales }: EncodedRows): void {
     const width = rowWidth(this.layout);
-    const file = path.join(this.directory, STORE_FILES.gradients);
+    const file = this.files.gradients;
     const together = (i: number) =>
       ids[i] === (ids[i - 1] ?? 0) + 1 && positions[i] === (positions[i - 1] ?? 0) + 1;
     forEachRun(ids.length, together, (begin, end) => {
@@ -349,7 +371,7 @@ export class GradientStoreWriter {
   /** Sets the flags of `ids` (ascending) in memory, and returns what does so on disk. */
   private flagWrites(ids: Int32Array, flag: 0 | 1): FileWrite[] {
     this.setFlags(ids, flag);
-    const file = path.join(this.directory, STORE_FILES.written);
+    const file = this.files.written;
     const together = (i: number) => (ids[i] ?? 0) - (ids[i - 1] ?? 0) <= FLAG_GAP;
     const writes: FileWrite[] = [];
     forEachRun(ids.length, together, (begin, end) => {
