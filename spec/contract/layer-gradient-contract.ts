@@ -6,9 +6,14 @@ import { GradientCollector, type GradientCollectorOptions } from '../../lib/grad
 import type { Attention } from '../../lib/layers/attention-heads';
 import { squaredGradients, squaredSums } from '../../lib/normalizers/squared-gradients';
 import { layerProjection, resolveProjection } from '../../lib/projection';
+import { describeNative } from '../kernels/native-operations';
 import { batchGradients, batchOfOneGradients, type BatchLoss } from '../reference/batch-of-one';
 import { differenceError } from '../reference/finite-differences';
 import { relativeError, ROUNDING, TRUNCATION } from '../support/closeness';
+import { temporaryDirectory } from '../support/temporary-directory';
+import { writtenRows } from '../support/written-rows';
+
+const directory = temporaryDirectory();
 
 export interface LayerGradientCase {
   readonly name: string;
@@ -139,6 +144,24 @@ export function describeLayerGradient(className: string, cases: readonly LayerGr
       it.each(['rademacher', 'normal'] as const)('projects to L G Rᵀ (%s)', (projectionType) => {
         expectProjected({ projectionDim: 2, projectionType, seed: 5 });
       });
+
+      if (!untrainable)
+        describeNative('what it leaves to rows', () => {
+          it.each([2, 'exact'] as const)('is made into the same there (%s)', (projectionDim) => {
+            const options = { projectionDim, seed: 5, attention };
+            const collector = new GradientCollector(model, options);
+            const train = () => tf.variableGrads(() => loss(model, batch));
+            const { result, columns } = collector.surroundLeavingColumns(train, batchSize);
+            tf.dispose([result.value, Object.values(result.grads)]);
+            const rows = writtenRows(columns, collector.columns, batchSize, directory);
+            const { values } = collect(options);
+            const expected = Array.from({ length: batchSize }, (_, example) =>
+              collector.columns.flatMap(({ layer }) => values.get(layer)?.[example] ?? []),
+            );
+            collector.dispose();
+            expect(relativeError(Array.from(rows), expected.flat())).toBeLessThan(ROUNDING);
+          });
+        });
 
       it.each(['laid out', 'by weight'])('divides each element before projecting, moments %s', (kept) => {
         const [epsilon, correction] = [0.1, 1.7];
