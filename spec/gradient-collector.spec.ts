@@ -3,7 +3,12 @@ import { GradientCollector } from '../callbacks';
 import { batchLoss } from '../lib/compiled-model';
 import { batchOfOneGradients } from './reference/batch-of-one';
 import { relativeError, ROUNDING } from './support/closeness';
+import { describeNative } from './kernels/native-operations';
 import { denseCase } from './support/small-models';
+import { temporaryDirectory } from './support/temporary-directory';
+import { writtenRows } from './support/written-rows';
+
+const directory = temporaryDirectory();
 
 /** A custom layer that holds others, one of them in a list, as tfjs's own examples write them. */
 class Block extends tf.layers.Layer {
@@ -262,5 +267,38 @@ describe('refuses', () => {
     [{ layers: ['nowhere'] }, /`nowhere`.*the model has/],
   ])('options %j', (options, message) => {
     expect(() => new GradientCollector(denseCase.build(), options)).toThrow(message);
+  });
+});
+
+describeNative('what waits to be projected', () => {
+  it('is bounded: beyond that gradients take its place, and rows are the same', () => {
+    const [count, positions] = [160, 64];
+    const model = tf.sequential({
+      layers: [
+        tf.layers.dense({ units: 1024, inputShape: [positions, 8], name: 'first' }),
+        tf.layers.dense({ units: 4, name: 'wide' }),
+        tf.layers.flatten(),
+        tf.layers.dense({ units: 1, name: 'last' }),
+      ],
+    });
+    const xs = tf.randomNormal([count, positions, 8], 0, 1, 'float32', 1);
+    const loss = () => (model.apply(xs) as tf.Tensor).square().mean<tf.Scalar>();
+    const collector = new GradientCollector(model, { projectionDim: 4 });
+    const train = () => tf.variableGrads(loss);
+    const { result, columns } = collector.surroundLeavingColumns(train, count);
+    const kinds = collector.columns.map(({ layer }) => columns.get(layer)?.terms.map(({ kind }) => kind));
+    expect(kinds).toEqual([['gradients'], ['factors'], ['factors']]);
+    const rows = writtenRows(columns, collector.columns, count, directory);
+    const { loss: value, gradients } = collector.run(loss);
+    const expected = collector.columns.map(
+      ({ layer }) => gradients.get(layer)?.reshape([count, -1]) as tf.Tensor,
+    );
+    const error = tf.tidy(() =>
+      relativeError(Array.from(rows), Array.from(tf.concat(expected, 1).dataSync())),
+    );
+    expect(error).toBeLessThan(ROUNDING);
+    tf.dispose([xs, value, result.value, Object.values(result.grads), expected, [...gradients.values()]]);
+    collector.dispose();
+    model.dispose();
   });
 });
