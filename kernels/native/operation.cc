@@ -6,6 +6,7 @@
 #include <limits>
 #include <mutex>
 
+#include "allocator.h"
 #include "background.h"
 #include "operations.h"
 
@@ -147,6 +148,7 @@ std::string register_operations() {
   if (registered) return "";
   const std::string failure = register_all();
   registered = failure.empty();
+  if (registered) keep_freed_memory();
   return failure;
 }
 
