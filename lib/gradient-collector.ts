@@ -14,7 +14,7 @@ import { placeTaps } from './capture/taps';
 import { NoGradientError } from './errors';
 import { exampleGradients, type Attribute } from './example-row';
 import type { Attention } from './layers/attention-heads';
-import { deferGradients, type Factors, type LayerProjection } from './layers/factors';
+import { canDefer, deferGradients, type Factors, type LayerProjection } from './layers/factors';
 import './layers/standard';
 import { factoredProjection } from './normalizers/factored-projection';
 import { isFactored, isFixed, type ElementNormalizer, type Normalizer } from './normalizers/normalizer';
@@ -65,8 +65,8 @@ interface CaptureOptions {
   readonly listener?: FactorsListener | undefined;
   readonly anchor?: tf.Scalar | undefined;
   readonly batchSize?: number | undefined;
-  /** Whether factors are handed over call by call, rather than those of all calls of a layer together. */
-  readonly eachCall?: boolean | undefined;
+  /** Of which layers factors are handed over call by call, rather than those of all calls together. */
+  readonly eachCall?: ((layer: AttributedLayer) => boolean) | undefined;
   /** Whether the background may still be at work when `end` returns. */
   readonly endsInBackground?: boolean | undefined;
 }
@@ -302,23 +302,25 @@ export class GradientCollector {
   /** As `capture` does. The background may still be at work when `end` returns. */
   private captureColumns(batchSize: number): Capture<Columns> {
     const columns = new Map<string, RowColumn>();
-    const defers = this.elementNormalizer === null;
+    const defers = (part: AttributedPart) =>
+      this.elementNormalizer === null && this.attribute === 'examples' && canDefer(this.projectionOf(part));
     let waiting = 0;
     const listener: FactorsListener = (part, factors, multiplier) => {
       const name = this.projection.projectionTarget === 'global' ? GLOBAL_COLUMN : part.path;
       const column = columns.get(name) ?? new RowColumn();
       columns.set(name, column);
       const before = column.bytes;
-      const left = factors.filter(
-        (each) =>
-          !defers ||
-          waiting > MOST_WAITING ||
-          !tf.tidy(() => deferGradients(column, each, this.projectionOf(part), multiplier)),
-      );
+      const left =
+        waiting > MOST_WAITING || !defers(part)
+          ? factors
+          : factors.filter(
+              (each) => !tf.tidy(() => deferGradients(column, each, this.projectionOf(part), multiplier)),
+            );
       waiting += column.bytes - before;
       if (left.length > 0) column.addGradients(inBackground(() => this.gradientsOf(part, left, multiplier)));
     };
-    const { end, fail } = this.capture({ listener, batchSize, eachCall: defers, endsInBackground: true });
+    const eachCall = ({ parts }: AttributedLayer) => parts.every(defers);
+    const { end, fail } = this.capture({ listener, batchSize, eachCall, endsInBackground: true });
     return {
       end: (result) => ({ result: end(result).result, columns }),
       fail: (error) => {

@@ -10,8 +10,8 @@ export interface BackwardPassOptions {
   readonly onFactors: FactorsListener;
   /** Whether to hand factors over only at `finish`, and keep them until then, since what is made of them needs what follows. */
   readonly deferred: boolean;
-  /** Whether to hand factors over call by call, unless they are deferred. */
-  readonly eachCall?: boolean | undefined;
+  /** Of which layers to hand factors over call by call, unless they are deferred. Default: none. */
+  readonly eachCall?: ((layer: AttributedLayer) => boolean) | undefined;
   /** N, if known beforehand; otherwise the first tap's. */
   readonly batchSize?: number;
   /** Whether the differentiated loss is a mean over the batch, so that gradients are multiplied by N. */
@@ -42,10 +42,10 @@ export class BackwardPass implements TapListener {
   onBackward(call: TappedCall): void {
     this.checkBatchAxis(call);
     const { attributed, saved, outputGradient, factorsOf } = call;
-    const { deferred, eachCall = false } = this.options;
+    const { deferred, eachCall } = this.options;
     const outstanding = (this.outstanding.get(attributed) ?? 0) - 1;
     this.outstanding.set(attributed, outstanding);
-    const whole = (outstanding === 0 || eachCall) && !deferred;
+    const whole = !deferred && (outstanding === 0 || eachCall?.(attributed) === true);
     if (whole && !this.held.has(attributed)) {
       tf.tidy(() => {
         this.giveAway(attributed, [factorsOf(saved, outputGradient)]);

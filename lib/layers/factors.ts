@@ -54,9 +54,14 @@ export function projectGradients(
   return wholeColumns === null ? scaled : scaled.mul<tf.Tensor3D>(wholeColumns);
 }
 
+/** Whether gradients under this projection are something that the addon can make later: not where a side is kept whole. */
+export function canDefer({ right, wholeRows, wholeColumns }: LayerProjection): boolean {
+  return wholeRows === null && wholeColumns === null && !isKeptWhole(right);
+}
+
 /**
- * Adds what `projectGradients` gives to `column`, whose numbers the addon makes later; returns false, with nothing done, where
- * only `projectGradients` can. Runs inside the caller's `tf.tidy`.
+ * Adds what `projectGradients` gives to `column`, whose numbers the addon makes later, if `canDefer`; returns false, with nothing
+ * done, where only `projectGradients` can. Runs inside the caller's `tf.tidy`.
  */
 export function deferGradients(
   column: RowColumn,
@@ -64,15 +69,14 @@ export function deferGradients(
   projection: LayerProjection,
   multiplier: number,
 ): boolean {
-  const { left, right, wholeRows, wholeColumns } = projection;
-  if (wholeRows !== null || wholeColumns !== null) return false;
+  const { left } = projection;
   if ('gradient' in factors) {
     if (!(factors instanceof ChannelFactors)) return false;
     factors.addTo(column, left.isIdentity ? null : left.transposed(), multiplier);
     return true;
   }
   const { activations, outputGradients } = factors;
-  if (activations.addTo === undefined || isKeptWhole(right)) return false;
+  if (activations.addTo === undefined) return false;
   activations.addTo(column, outputGradients, sidesOf(activations, projection, multiplier));
   return true;
 }
