@@ -211,7 +211,7 @@ export class GradientStoreWriter {
       if (column !== undefined) placed.push({ terms: column.terms, offset });
       offset += width;
     }
-    const write = beginRowWrite({
+    const rows = {
       file: this.files.gradients,
       descriptor: this.gradients,
       positions,
@@ -219,15 +219,21 @@ export class GradientStoreWriter {
       width: offset,
       factor,
       after: [...this.flagWrites(ids, 1), ...after],
-    });
-    return new BegunRows(write, layout, examples, {
+    };
+    const reaction = {
       written: () => {
         this.rewritten += replaced + examples.length - ids.length;
       },
       failed: () => {
         this.setFlags(ids, 0);
       },
-    });
+    };
+    try {
+      return new BegunRows(beginRowWrite(rows), layout, examples, reaction);
+    } catch (error) {
+      reaction.failed();
+      throw error;
+    }
   }
 
   /** The rows at `positions` of `encoded`, in any order, as they will be read: [n, width]. */
