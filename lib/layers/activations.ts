@@ -15,7 +15,7 @@ export interface Activations {
   readonly inputs: number;
   /** L G_n Rᵀ times the multiplier, [N, p, q], of the gradients that these activations have with D [N, ..., O]. */
   projectGradients(outputGradients: tf.Tensor, sides: ProjectionSides): tf.Tensor3D;
-  /** Adds the same to `column`; only where `projectGradients` reads A as it is. */
+  /** Adds the same to `column`, for the addon to make later; left out where it cannot. */
   addTo?(column: RowColumn, outputGradients: tf.Tensor, sides: ProjectionSides): void;
   /** The same with each element of the gradients scaled before they are projected. */
   projectNormalized(outputGradients: tf.Tensor, sides: ProjectionSides, scale: ElementScale): tf.Tensor3D;
@@ -130,15 +130,32 @@ export class OneHotActivations implements Activations {
   ) {}
 
   projectGradients(outputGradients: tf.Tensor, sides: ProjectionSides): tf.Tensor3D {
-    const columns = sides.right.gather(this.ids.flatten()); // [N S, q]
-    const activations = columns.reshape([...this.ids.shape, sides.right.rows]);
+    const activations = this.projected(sides.right);
     return projectPositions({ ...sides, activations, outputGradients, right: null });
+  }
+
+  addTo(
+    column: RowColumn,
+    gradients: tf.Tensor,
+    { right, biasRow, left, multiplier }: ProjectionSides,
+  ): void {
+    const activations = column.keep(this.projected(right));
+    const outputGradients = column.keep(gradients);
+    column.add({
+      kind: 'factors',
+      factors: { activations, right: null, biasRow, outputGradients, left, multiplier },
+    });
   }
 
   /** Where each position has a single input, scaling the gradient is scaling D. */
   projectNormalized(outputGradients: tf.Tensor, sides: ProjectionSides, scale: ElementScale): tf.Tensor3D {
     const scales = scaleOfInputs(scale, this.ids.flatten()).reshape(outputGradients.shape);
     return this.projectGradients(outputGradients.mul(scales), sides);
+  }
+
+  /** A Rᵀ [N, S, q]. */
+  private projected(right: ProjectionMatrix): tf.Tensor {
+    return right.gather(this.ids.flatten()).reshape([...this.ids.shape, right.rows]);
   }
 
   separatePositions(): OneHotActivations {
