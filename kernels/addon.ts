@@ -19,7 +19,10 @@ export interface Addon {
   startBackground(): number;
   /** Returns once the first `jobs` of them are done. */
   awaitBackground(jobs: number): void;
-  /** See kernels/write-rows.ts, and kernels/row-terms.ts of the integers and reals. What the next operation `BergsonWriteRows` on this thread is to do. */
+  /**
+   * See kernels/write-rows.ts, and of the integers and reals kernels/row-terms.ts. What the next operation `BergsonWriteRows` on this
+   * thread is to do.
+   */
   prepareRowWrite(
     descriptor: number,
     positions: Float64Array,

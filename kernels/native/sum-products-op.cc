@@ -8,6 +8,7 @@ namespace bergson {
 namespace {
 
 constexpr char kName[] = "BergsonSumProducts";
+
 template <Place kPlace>
 void compute(void*, TF_OpKernelContext* context) {
   Input gradients("output_gradients"), values("values"), center("center");
