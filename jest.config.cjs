@@ -1,5 +1,8 @@
 // Jest gives each spec a copy of the environment, which TensorFlow's C++ side does not see: set it out here.
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
+// On a GPU: products in float32, and memory that several workers share.
+process.env.NVIDIA_TF32_OVERRIDE ??= '0';
+process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
 
 // Packages that are ES modules only, which Jest does not load as they are.
 const ES_MODULE_PACKAGES = 'hyparquet|hyparquet-compressors|hyparquet-writer|hysnappy|fzstd';

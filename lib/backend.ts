@@ -22,6 +22,8 @@ export interface BackendDescription {
   /** Package that provides the `tensorflow` backend, when that is in use. */
   readonly package: string | null;
   readonly device: 'cpu' | 'gpu';
+  /** What factors of matrix products are rounded to. */
+  readonly products: 'float32' | 'tf32';
   /** Threads one operation may use. */
   readonly threads: number;
   readonly versions: { readonly node: string; readonly tfjs: string; readonly tensorflow: string | null };
@@ -88,6 +90,7 @@ export function describeBackend(): BackendDescription {
     }),
     package: native === undefined ? null : native.isGPUPackage ? GPU_PACKAGE : CPU_PACKAGE,
     device: native?.isUsingGpuDevice === true ? 'gpu' : 'cpu',
+    products: native?.isUsingGpuDevice === true ? productsOnGpu() : 'float32',
     threads: rank < 0 ? 1 : threads[backend as BackendName](),
     versions: {
       node: process.versions.node,
@@ -95,6 +98,14 @@ export function describeBackend(): BackendDescription {
       tensorflow: native?.binding.TF_Version ?? null,
     },
   };
+}
+
+/** TensorFlow takes TF32, of 10 bits, where a GPU has it, unless NVIDIA_TF32_OVERRIDE=0 forbids it. */
+function productsOnGpu(): 'float32' | 'tf32' {
+  return tf.tidy(() => {
+    const product = tf.matMul(tf.fill([128, 128], 1 + 2 ** -13), tf.eye(128));
+    return product.max().dataSync()[0] === 1 ? 'tf32' : 'float32';
+  });
 }
 
 async function select(name: string): Promise<void> {

@@ -9,11 +9,12 @@ import { hideBin } from 'yargs/helpers';
 import { nativeAddon, nativeBackend } from '../kernels/native';
 import type { TensorFlowBackend } from '../kernels/tensorflow-backend';
 import { describeBackend, loadBackend } from '../lib/backend';
+import { multiplyExactly } from './bench/exact-products';
 import { allCases, errorOf, RANDOM_CASES } from './verify-gpu/cases';
 import { ordered } from './verify-gpu/order';
 import { bandwidth, timings } from './verify-gpu/timings';
 
-/** Both orders of float32 sums, relative to the largest element; TensorFlow may use TF32 for its own products. */
+/** Both orders of float32 sums, relative to the largest element. */
 const ROUNDING = 1e-5;
 
 async function main(): Promise<void> {
@@ -23,8 +24,7 @@ async function main(): Promise<void> {
     .option('driver', { type: 'string', default: 'libcuda.so.1', describe: "The CUDA driver's library" })
     .strict()
     .parse();
-  // Products in reduced precision would differ more than rounding does.
-  process.env.NVIDIA_TF32_OVERRIDE = '0';
+  multiplyExactly();
   await loadBackend();
   const onGpu = describeBackend().device === 'gpu';
   const backend = usableBackend(onGpu ? null : driver);

@@ -3,7 +3,7 @@ import { GradientCollector } from '../callbacks';
 import { batchLoss } from '../lib/compiled-model';
 import { batchOfOneGradients } from './reference/batch-of-one';
 import { relativeError, ROUNDING } from './support/closeness';
-import { describeNative } from './kernels/native-operations';
+import { describeOnProcessor } from './kernels/native-operations';
 import { denseCase } from './support/small-models';
 import { temporaryDirectory } from './support/temporary-directory';
 import { writtenRows } from './support/written-rows';
@@ -270,7 +270,7 @@ describe('refuses', () => {
   });
 });
 
-describeNative('what waits to be projected', () => {
+describeOnProcessor('what waits to be projected', () => {
   it('is bounded: beyond that gradients take its place, and rows are the same', () => {
     const [count, positions] = [160, 64];
     const model = tf.sequential({

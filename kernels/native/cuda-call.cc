@@ -35,7 +35,7 @@ int as_int(std::size_t size) {
 }
 
 CudaCall::Memory::Memory(CudaCall& call, std::size_t count) : call_(call) {
-  call.waited_ = false;
+  call.follows_ = false;
   if (call.place_ == Place::kProcessor) {
     CudaAddress address = 0;
     call.driver_.check(call.driver_.cuMemAlloc_v2(&address, (count == 0 ? 1 : count) * sizeof(float)), "cuMemAlloc");
@@ -63,6 +63,7 @@ CudaCall::CudaCall(CudaDriver& driver, Place place, TF_OpKernelContext* context)
 
 CudaCall::~CudaCall() {
   inputs_.clear();
+  if (event_ != nullptr) driver_.cuEventDestroy_v2(event_);
   CudaContext popped;
   driver_.cuCtxPopCurrent_v2(&popped);
 }
@@ -77,24 +78,44 @@ const float* CudaCall::input(const float* data, std::size_t count) {
 
 void CudaCall::launch_kernel(const std::string& kernel, std::size_t blocks, void* arguments) {
   const CudaFunction function = driver_.kernel(cuda_context_, kernel);
-  // TensorFlow does not say which stream it uses, and one stream's work waits for no other's: the host does.
-  if (!waited_) wait();
-  waited_ = true;
+  if (!follows_) follow_others();
+  follows_ = true;
   const unsigned grid = static_cast<unsigned>(as_int(blocks));
   void* parameters[] = {arguments};
   driver_.check(driver_.cuLaunchKernel(function, grid, 1, 1, cuda::kThreads, 1, 1, 0, nullptr, parameters, nullptr),
                 ("cuLaunchKernel of " + kernel).c_str());
 }
 
+void CudaCall::follow_others() {
+  if (!driver_.has_events()) {
+    wait();
+    return;
+  }
+  constexpr unsigned kDisableTiming = 2;  // CU_EVENT_DISABLE_TIMING
+  if (event_ == nullptr) driver_.check(driver_.cuEventCreate(&event_, kDisableTiming), "cuEventCreate");
+  driver_.check(driver_.cuCtxRecordEvent(cuda_context_, event_), "cuCtxRecordEvent");
+  driver_.check(driver_.cuStreamWaitEvent(nullptr, event_, 0), "cuStreamWaitEvent");
+}
+
+void CudaCall::let_others_follow() {
+  if (!driver_.has_events()) {
+    wait();
+    return;
+  }
+  if (event_ == nullptr) return;  // nothing was launched
+  driver_.check(driver_.cuEventRecord(event_, nullptr), "cuEventRecord");
+  driver_.check(driver_.cuCtxWaitEvent(cuda_context_, event_), "cuCtxWaitEvent");
+}
+
 void CudaCall::write(float* out, std::size_t count, const std::function<void(float*)>& fill) {
   if (place_ == Place::kGpu) {
     fill(out);
-    wait();
+    let_others_follow();
     return;
   }
   Memory copy(*this, count);
   fill(copy.data());
-  wait();
+  let_others_follow();
   const CudaAddress from = reinterpret_cast<CudaAddress>(copy.data());
   driver_.check(driver_.cuMemcpyDtoH_v2(out, from, count * sizeof(float)), "cuMemcpyDtoH");
 }

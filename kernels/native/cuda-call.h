@@ -46,24 +46,30 @@ class CudaCall {
   // An input of so many floats as the device has it; null stays null.
   const float* input(const float* data, std::size_t count);
 
-  // Starts a kernel after everything that the device was given before, by whomever.
+  // Starts a kernel, which runs after everything that the device was given before, by whomever.
   template <class Arguments>
   void launch(const std::string& kernel, std::size_t blocks, const Arguments& arguments) {
     launch_kernel(kernel, blocks, const_cast<Arguments*>(&arguments));
   }
 
-  // Lets `fill` write so many floats of output on the device, and waits until it is there.
+  // Lets `fill` write so many floats of output on the device, which all that the device is given from then on finds there.
   void write(float* out, std::size_t count, const std::function<void(float*)>& fill);
 
  private:
   void launch_kernel(const std::string& kernel, std::size_t blocks, void* arguments);
+
+  // TensorFlow does not say which stream it uses, and one stream's work waits for no other's unless it is told to. An
+  // event of the whole context tells it; where the driver knows none, the host waits.
+  void follow_others();
+  void let_others_follow();
   void wait() { driver_.check(driver_.cuCtxSynchronize(), "cuCtxSynchronize"); }
 
   CudaDriver& driver_;
   const Place place_;
   TF_OpKernelContext* const context_;
   const CudaContext cuda_context_;
-  bool waited_ = false;  // since the last allocation, for what others still do to that memory
+  CudaEvent event_ = nullptr;
+  bool follows_ = false;  // since the last allocation, what others still do to that memory
   std::vector<std::unique_ptr<Memory>> inputs_;
 };
 

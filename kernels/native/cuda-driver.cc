@@ -22,12 +22,15 @@ CudaDriver::CudaDriver(const std::string& library) {
   void* handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) throw CudaError(std::string("the CUDA driver does not load: ") + dlerror());
   const auto find = [&](const char* name, auto& function) {
-    void* symbol = dlsym(handle, name);
-    if (symbol == nullptr) throw CudaError("the CUDA driver has no " + std::string(name));
-    function = reinterpret_cast<std::decay_t<decltype(function)>>(symbol);
+    function = reinterpret_cast<std::decay_t<decltype(function)>>(dlsym(handle, name));
+    return function != nullptr;
   };
-#define BERGSON_FIND(name, arguments) find(#name, name);
+#define BERGSON_FIND(name, arguments) \
+  if (!find(#name, name)) throw CudaError("the CUDA driver has no " #name);
   BERGSON_CUDA_FUNCTIONS(BERGSON_FIND)
+#undef BERGSON_FIND
+#define BERGSON_FIND(name, arguments) has_events_ = find(#name, name) && has_events_;
+  BERGSON_CUDA_EVENT_FUNCTIONS(BERGSON_FIND)
 #undef BERGSON_FIND
   check(cuInit(0), "cuInit");
 }

@@ -12,6 +12,7 @@ struct CUctx_st;
 struct CUmod_st;
 struct CUfunc_st;
 struct CUstream_st;
+struct CUevent_st;
 }
 
 namespace bergson {
@@ -19,6 +20,7 @@ namespace bergson {
 using CudaContext = CUctx_st*;
 using CudaModule = CUmod_st*;
 using CudaFunction = CUfunc_st*;
+using CudaEvent = CUevent_st*;
 using CudaAddress = unsigned long long;
 
 // X(name, arguments); all return a CUresult, of which zero is success.
@@ -42,9 +44,19 @@ using CudaAddress = unsigned long long;
                      unsigned block_y, unsigned block_z, unsigned shared_bytes, CUstream_st*, void** parameters,     \
                      void** extra))
 
+// What orders work of streams that are not ours, without the host. Drivers for CUDA 12.5 and later have all of it.
+#define BERGSON_CUDA_EVENT_FUNCTIONS(X)                    \
+  X(cuEventCreate, (CudaEvent*, unsigned flags))           \
+  X(cuEventDestroy_v2, (CudaEvent))                        \
+  X(cuEventRecord, (CudaEvent, CUstream_st*))              \
+  X(cuStreamWaitEvent, (CUstream_st*, CudaEvent, unsigned flags)) \
+  X(cuCtxRecordEvent, (CudaContext, CudaEvent))            \
+  X(cuCtxWaitEvent, (CudaContext, CudaEvent))
+
 struct CudaFunctions {
 #define BERGSON_MEMBER(name, arguments) int(*name) arguments = nullptr;
   BERGSON_CUDA_FUNCTIONS(BERGSON_MEMBER)
+  BERGSON_CUDA_EVENT_FUNCTIONS(BERGSON_MEMBER)
 #undef BERGSON_MEMBER
 };
 
@@ -61,6 +73,9 @@ class CudaDriver : public CudaFunctions {
   // The one that TensorFlow uses.
   static CudaDriver& load() { return load("libcuda.so.1"); }
 
+  // Whether it has the functions of events, all of them.
+  bool has_events() const { return has_events_; }
+
   // Throws a CudaError that names function and error unless the result is success.
   void check(int result, const char* function) const;
 
@@ -74,6 +89,7 @@ class CudaDriver : public CudaFunctions {
   explicit CudaDriver(const std::string& library);
   CudaModule load_module() const;
 
+  bool has_events_ = true;
   std::mutex mutex_;
   CudaContext primary_ = nullptr;
   std::map<CudaContext, CudaModule> modules_;

@@ -10,7 +10,7 @@ namespace {
 
 // Sums are divided until there are so many blocks, as far as each still adds up so many products. It follows from the
 // shapes alone, because it decides the order of the sums.
-constexpr std::size_t kBlocksWanted = 256;
+constexpr std::size_t kBlocksWanted = 1024;
 constexpr std::size_t kPartAtLeast = 128;
 // Floats of half-projected gradients at one time.
 constexpr std::size_t kHalfway = std::size_t{1} << 22;

@@ -5,6 +5,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { GradientCollector } from '../../callbacks';
 import { describeBackend, loadBackend } from '../../lib/backend';
+import { multiplyExactly } from './exact-products';
 import { spread, type Spread } from './statistics';
 
 /** A layer alone, on inputs of this shape. */
@@ -73,6 +74,7 @@ async function main(): Promise<void> {
     .option('json', { type: 'boolean', default: false, describe: 'Print the report as JSON' })
     .strict()
     .parse();
+  multiplyExactly();
   await loadBackend();
   const chosen = SUBJECTS.filter(({ name }) => only === undefined || only.includes(name));
   const rows = chosen.map((subject) => compare(subject, batch, repeats));

@@ -4,6 +4,7 @@ import { cpus } from 'node:os';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { describeBackend, loadBackend, type BackendDescription } from '../../lib/backend';
+import { multiplyExactly } from './exact-products';
 import { interleave, type Measurement } from './interleave';
 import { modelNamed, MODELS, OPTIMIZER_NAMES } from './models';
 import { ownPeak, peakAlone } from './peak-memory';
@@ -48,6 +49,7 @@ async function main(): Promise<void> {
     .option('json', { type: 'boolean', default: false, describe: 'Print the report as JSON' })
     .strict()
     .parse();
+  multiplyExactly();
   await loadBackend();
   const chosen = VARIANTS.filter(({ name }) => variants.includes(name));
   const measurements: (Measurement & { peakMegabytes: number })[] = [];

@@ -120,19 +120,26 @@ async function examineHnswlib(): Promise<Finding> {
 }
 
 function format({ backend, projection, hnswlib }: Diagnosis): string {
-  const { versions, threads, device } = backend;
+  const { versions, threads, device, products } = backend;
   const provider = backend.package === null ? '' : ` from ${backend.package}`;
   const lines = [
     ok('backend', `${backend.backend}${provider} (${backend.reason})`),
     ...backend.passedOver.map((other) => missing('', `${other.backend}: ${other.reason}`)),
     ...(backend.passedOver.some((other) => other.failed) ? [hint('bergson setup')] : []),
     ok('device', `${device.toUpperCase()}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`),
+    ...(products === 'float32' ? [] : describeFinding('products', REDUCED)),
     ok('versions', describeVersions(versions)),
     ...describeFinding('projection', projection),
     ...describeFinding('hnswlib', hnswlib),
   ];
   return lines.join('\n');
 }
+
+const REDUCED: Finding = {
+  ok: false,
+  detail: 'in TF32: gradients are right to about 1e-3, not to the 1e-5 of float32',
+  mend: 'set NVIDIA_TF32_OVERRIDE=0 (slower)',
+};
 
 function describeVersions({ node, tfjs, tensorflow }: BackendDescription['versions']): string {
   const native = tensorflow === null ? [] : [`TensorFlow ${tensorflow}`];

@@ -9,9 +9,9 @@ import { packageRoot } from '../../kernels/package-root';
 const EMULATOR = join(packageRoot(), 'spec', 'support', 'cuda-emulator');
 const KERNELS = join(packageRoot(), 'kernels', 'cuda');
 
-/** Its library, with the kernels in this directory. */
-export function emulatedDriver(kernels = KERNELS): string {
-  const hash = createHash('sha256');
+/** Its library, with the kernels in this directory, compiled with these macros. */
+export function emulatedDriver(kernels = KERNELS, macros: readonly string[] = []): string {
+  const hash = createHash('sha256').update(macros.join(' '));
   for (const directory of [kernels, EMULATOR]) {
     for (const name of readdirSync(directory).sort()) hash.update(readFileSync(join(directory, name)));
   }
@@ -24,6 +24,7 @@ export function emulatedDriver(kernels = KERNELS): string {
     process.env.CXX ?? 'g++',
     [
       ...['-std=c++17', '-O2', '-fPIC', '-shared', '-include', join(EMULATOR, 'cuda.h'), '-x', 'c++'],
+      ...macros.map((macro) => `-D${macro}`),
       ...[join(kernels, 'bergson.cu'), join(EMULATOR, 'driver.cc'), '-o', partial, '-ldl'],
     ],
     { encoding: 'utf8' },
@@ -33,9 +34,13 @@ export function emulatedDriver(kernels = KERNELS): string {
   return library;
 }
 
-/** The same, but it fails in this function of the driver. */
-export function failingDriver(failing: string): string {
-  const library = emulatedDriver();
+/** A driver that has no events. */
+export function oldDriver(): string {
+  return emulatedDriver(KERNELS, ['BERGSON_OLD_DRIVER']);
+}
+
+/** The driver, but it fails in this function. */
+export function failingDriver(failing: string, library = emulatedDriver()): string {
   const copy = library.replace('.so', `.fails.${failing}.so`);
   copyFileSync(library, copy);
   return copy;

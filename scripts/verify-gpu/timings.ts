@@ -18,15 +18,14 @@ export interface Timing {
 }
 
 const REPEATS = 30;
+/** Of an operation, one after another, in one time: reading a result back takes longer than many operations do. */
+const CALLS = 10;
 const BATCH = 8;
 
 /** Bytes read and written in a second by the simplest operation on a large tensor. */
 export function bandwidth(): number {
   const large = tf.ones([1 << 26]);
-  const milliseconds = median(() => {
-    const copy = large.add(1);
-    copy.slice(0, 1).dataSync();
-  });
+  const milliseconds = median(() => large.add(1));
   large.dispose();
   return (2 * 4 * (1 << 26)) / (milliseconds / 1e3);
 }
@@ -49,8 +48,8 @@ function timeFactors(backend: TensorFlowBackend, side: number, projected: number
     operation: 'ProjectFactors',
     sizes: `I = O = ${side}, p = ${projected}, S = ${positions}`,
     bytes: bytesOf([activations, outputGradients, right, left], BATCH * projected ** 2),
-    native: median(() => projectPositionsNatively(factors, backend).dataSync()),
-    plain: median(() => projectPositionsPlainly(factors).dataSync()),
+    native: median(() => projectPositionsNatively(factors, backend)),
+    plain: median(() => projectPositionsPlainly(factors)),
   };
   tf.dispose([activations, outputGradients, right, left]);
   return timing;
@@ -71,8 +70,8 @@ function timeNormalized(
     operation: 'ProjectNormalized',
     sizes: `I = O = ${side}, p = ${projected}, S = ${positions}`,
     bytes: bytesOf([activations, outputGradients, right, left, kernel], BATCH * projected ** 2),
-    native: median(() => projectNormalizedNatively(factors, moments, backend).dataSync()),
-    plain: median(() => projectNormalizedPlainly(factors, scale).dataSync()),
+    native: median(() => projectNormalizedNatively(factors, moments, backend)),
+    plain: median(() => projectNormalizedPlainly(factors, scale)),
   };
   tf.dispose([activations, outputGradients, right, left, kernel, scale]);
   return timing;
@@ -99,8 +98,8 @@ function timePatches(backend: TensorFlowBackend, channels: number): Timing {
     operation: 'ProjectPatches',
     sizes: `64 × 28 × 28 × ${channels}, 3 × 3, p = 16`,
     bytes: bytesOf([image, outputGradients, right, left], 64 * 16 ** 2),
-    native: median(() => projectPatchesNatively(patches, backend).dataSync()),
-    plain: median(() => projectPatchesPlainly(patches).dataSync()),
+    native: median(() => projectPatchesNatively(patches, backend)),
+    plain: median(() => projectPatchesPlainly(patches)),
   };
   tf.dispose([image, outputGradients, right, left]);
   return timing;
@@ -114,8 +113,8 @@ function timeSums(backend: TensorFlowBackend, channels: number): Timing {
     operation: 'SumProducts',
     sizes: `${BATCH} × 1024 × ${channels}`,
     bytes: bytesOf([outputGradients, values], BATCH * 2 * channels),
-    native: median(() => sumProductsNatively(sums, backend).dataSync()),
-    plain: median(() => sumProductsPlainly(sums).dataSync()),
+    native: median(() => sumProductsNatively(sums, backend)),
+    plain: median(() => sumProductsPlainly(sums)),
   };
   tf.dispose([outputGradients, values]);
   return timing;
@@ -136,14 +135,15 @@ function bytesOf(inputs: readonly tf.Tensor[], outputs: number): number {
   return 4 * inputs.reduce((sum, { size }) => sum + size, outputs);
 }
 
-/** Milliseconds of `run`, which reads its result back. */
-function median(run: () => unknown): number {
+/** Milliseconds of `run`, which makes a tensor. */
+function median(run: () => tf.Tensor): number {
   const once = () => {
     const start = performance.now();
     tf.tidy(() => {
-      run();
+      for (let call = 1; call < CALLS; call++) run().dispose();
+      run().flatten().slice(0, 1).dataSync();
     });
-    return performance.now() - start;
+    return (performance.now() - start) / CALLS;
   };
   for (let i = 0; i < 3; i++) once();
   return spread(Array.from({ length: REPEATS }, once)).median;

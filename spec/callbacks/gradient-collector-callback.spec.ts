@@ -11,7 +11,7 @@ import {
 import { findAttributedLayers } from '../../lib/capture/attributed-layers';
 import { batchLoss } from '../../lib/compiled-model';
 import { batchOfOneGradients } from '../reference/batch-of-one';
-import { relativeError, ROUNDING } from '../support/closeness';
+import { expectUnchanged, relativeError, ROUNDING } from '../support/closeness';
 import { convolutionCase, denseCase, sequenceCase, type TrainingCase } from '../support/small-models';
 import { temporaryDirectory } from '../support/temporary-directory';
 import { expectFlatCount } from './flat-count';
@@ -75,7 +75,7 @@ describe.each([denseCase, convolutionCase, sequenceCase])('training $name', (tra
     const untouched = trainingCase.build();
     const { xs, ys } = trainingCase.data(EXAMPLES);
     await untouched.fit(xs, ys, { batchSize: BATCH_SIZE, epochs: 2, verbose: 0, shuffle: false });
-    expect(weightsOf(collected)).toEqual(weightsOf(untouched));
+    expectUnchanged(weightsOf(collected), weightsOf(untouched));
   });
 
   it('replays to the same weights from the recorded order', async () => {
@@ -98,7 +98,7 @@ describe.each([denseCase, convolutionCase, sequenceCase])('training $name', (tra
       const ids = tf.tensor1d(examples, 'int32');
       await replayed.trainOnBatch(tf.gather(xs, ids), tf.gather(ys, ids));
     }
-    expect(weightsOf(replayed)).toEqual(weightsOf(trained));
+    expectUnchanged(weightsOf(replayed), weightsOf(trained));
   });
 
   it('ranks the copy of a training example highest for a query on it', async () => {

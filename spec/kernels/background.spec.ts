@@ -4,7 +4,7 @@ import { projectPositions, type ProjectedFactors } from '../../kernels/project-f
 import { projectPatches, type ProjectedPatches } from '../../kernels/project-patches';
 import { projectNormalized, type KernelMoments } from '../../kernels/project-normalized';
 import { sameBits } from '../support/closeness';
-import { describeNative } from './native-operations';
+import { describeOnProcessor } from './native-operations';
 
 type Shape = [number, number, number, number];
 
@@ -57,7 +57,7 @@ const project = {
   'normalised linear maps': () => projectNormalized(factors, { matrix: () => tf.ones([100, 101]), moments }),
 };
 
-describeNative('projections in the background', () => {
+describeOnProcessor('projections in the background', () => {
   it.each(Object.entries(project))('of %s have the bits of those at once', (_, call) => {
     const expected = tf.tidy(() => call().dataSync<'float32'>());
     const found = tf.tidy(() => {

@@ -7,8 +7,8 @@ import { sumProductsNatively } from '../../kernels/sum-products';
 import { allCases, errorOf, RANDOM_CASES } from '../../scripts/verify-gpu/cases';
 import { relativeError, ROUNDING } from '../support/closeness';
 import { randomNormal } from '../support/random-tensor';
-import { emulatedDriver, failingDriver } from '../../scripts/mutate/emulator';
-import { describeNative, nativeOperations, withCuda } from './native-operations';
+import { emulatedDriver, failingDriver, oldDriver } from '../../scripts/mutate/emulator';
+import { describeOnProcessor, nativeOperations, withCuda } from './native-operations';
 
 const normal = <R extends tf.Rank>(shape: tf.ShapeMap[R], seed = 1) => randomNormal<R>(shape, seed);
 
@@ -26,7 +26,7 @@ function project(): tf.Tensor {
   );
 }
 
-describeNative('the CUDA kernels', () => {
+describeOnProcessor('the CUDA kernels', () => {
   it('say that there is no driver', () => {
     const attempt = () => {
       withCuda('/nowhere/libcuda.so', project);
@@ -45,12 +45,21 @@ describeNative('the CUDA kernels', () => {
     ['cuDevicePrimaryCtxRetain', 'cuDevicePrimaryCtxRetain fails with CUDA_ERROR_INVALID_VALUE'],
     ['cuModuleLoadDataEx', 'cuModuleLoadDataEx fails with CUDA_ERROR_INVALID_PTX'],
     ['cuMemAlloc', 'cuMemAlloc fails with CUDA_ERROR_OUT_OF_MEMORY'],
-    ['cuCtxSynchronize', 'cuCtxSynchronize fails with CUDA_ERROR_LAUNCH_FAILED'],
+    ['cuEventCreate', 'cuEventCreate fails with CUDA_ERROR_OUT_OF_MEMORY'],
+    ['cuCtxRecordEvent', 'cuCtxRecordEvent fails with CUDA_ERROR_INVALID_VALUE'],
     ['cuLaunchKernel', 'cuLaunchKernel of project_rows_16 fails with CUDA_ERROR_ILLEGAL_ADDRESS'],
   ])("make an error in %s the operation's", (failing, message) => {
     const attempt = () => withCuda(failingDriver(failing), () => tf.tidy(project));
     expect(attempt).toThrow(`BergsonProjectFactors: ${message}`);
     tf.dispose(withCuda(emulatedDriver(), () => tf.tidy(project)));
+  });
+
+  it('are waited for where the driver has no events', () => {
+    const run = (driver: string) => withCuda(driver, () => tf.tidy(() => project().dataSync()));
+    expect(run(oldDriver())).toEqual(run(emulatedDriver()));
+    expect(() => run(failingDriver('cuCtxSynchronize', oldDriver()))).toThrow(
+      'BergsonProjectFactors: cuCtxSynchronize fails with CUDA_ERROR_LAUNCH_FAILED',
+    );
   });
 
   it('are not served by the CUDA driver of a machine that has none', () => {

@@ -1,9 +1,12 @@
 /** What specs of native operations share: they are skipped, with the reason, where the addon is not built. */
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { addonFile, loadAddon } from '../../kernels/addon';
 import { nativeAddon, nativeBackend } from '../../kernels/native';
 import type { TensorFlowBackend } from '../../kernels/tensorflow-backend';
 import { emulatedDriver } from '../../scripts/mutate/emulator';
+import { bindingFile } from '../../scripts/setup/binding';
+import { packageDirectory } from '../../scripts/setup/packages';
 
 const backendAsked = process.env.BERGSON_BACKEND ?? '';
 const missing =
@@ -12,6 +15,20 @@ const missing =
     : existsSync(addonFile())
       ? ''
       : 'the addon is not built';
+
+/** {@link describeNative}, but skipped where TensorFlow runs on a GPU. */
+export function describeOnProcessor(name: string, body: () => void): void {
+  if (missing === '' && usesGpu()) describe.skip(`${name} (skipped: TensorFlow runs on a GPU)`, body);
+  else describeNative(name, body);
+}
+
+/** As the binding of tfjs-node-gpu says without a backend, which there is none of yet where specs are described. */
+function usesGpu(): boolean {
+  const directory = packageDirectory('@tensorflow/tfjs-node-gpu');
+  const file = directory === undefined ? '' : bindingFile(directory);
+  if (!existsSync(file)) return false;
+  return (createRequire(__filename)(file) as { isUsingGpuDevice(): boolean }).isUsingGpuDevice();
+}
 
 export function describeNative(name: string, body: () => void): void {
   if (missing === '') describe(name, body);

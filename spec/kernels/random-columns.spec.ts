@@ -3,7 +3,7 @@ import { randomColumns, randomColumnsNatively } from '../../kernels/random-colum
 import { drawColumns, type RandomMatrixKey } from '../../kernels/random-matrix';
 import { emulatedDriver } from '../../scripts/mutate/emulator';
 import { relativeError, ROUNDING } from '../support/closeness';
-import { describeNative, nativeOperations, withCuda } from './native-operations';
+import { describeOnProcessor, nativeOperations, withCuda } from './native-operations';
 
 const COLUMNS = [0, 1, 2, 3, 6, 123_456, 2_147_483_647];
 const WORDS = [0, 7, 0x80000001, 0xffffffff];
@@ -33,7 +33,7 @@ it('columns of a tensor of ids are those of the ids', () => {
   expect([...drawn]).toEqual([...drawColumns(key!, 5, [6, 3])]);
 });
 
-describeNative('columns drawn by the CUDA kernel', () => {
+describeOnProcessor('columns drawn by the CUDA kernel', () => {
   it.each(keys('rademacher'))('are those of the definition: %j', (key) => {
     for (const rows of [1, 16, 33, 70]) {
       expect(natively(key, rows, COLUMNS)).toEqual(drawColumns(key, rows, COLUMNS));

@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { RowColumn, type RowTerm } from '../../kernels/row-terms';
 import { beginRowWrite } from '../../kernels/write-rows';
 import { temporaryDirectory } from '../support/temporary-directory';
-import { describeNative } from './native-operations';
+import { describeOnProcessor } from './native-operations';
 
 const file = path.join(temporaryDirectory(), 'rows');
 
@@ -55,7 +55,7 @@ const channels = () => ({
   multiplier: 1,
 });
 
-describeNative('what rows are made of', () => {
+describeOnProcessor('what rows are made of', () => {
   it('fits', () => {
     tf.tidy(() => {
       write({ kind: 'factors', factors: factors() });

@@ -5,7 +5,7 @@ import { inBackground } from '../../kernels/background';
 import { projectPositions } from '../../kernels/project-factors';
 import { beginRowWrite, type FileWrite, type RowOutcome, type RowWrite } from '../../kernels/write-rows';
 import { temporaryDirectory } from '../support/temporary-directory';
-import { describeNative } from './native-operations';
+import { describeOnProcessor } from './native-operations';
 
 const directory = temporaryDirectory();
 const file = path.join(directory, 'rows');
@@ -57,7 +57,7 @@ const rowOf = (row: number) =>
   new Float32Array(Uint8Array.from(fs.readFileSync(file)).buffer).subarray(row * WIDTH, (row + 1) * WIDTH);
 const untouched = Array<number>(WIDTH).fill(NaN);
 
-describeNative('rows that the addon writes', () => {
+describeOnProcessor('rows that the addon writes', () => {
   it('lie where they are to, side by side, multiplied, and zero where there is no gradient', () => {
     expect(write(values, { factor: 0.5 })).toEqual({ kind: 'written' });
     expect(rows()).toEqual([[2.5, 3, 0, 4.5, 0], untouched, [0.5, 1, 0, 3.5, 0], untouched]);

@@ -45,6 +45,7 @@ describe('bergson doctor', () => {
         passedOver: [{ backend: 'tensorflow', failed: false, reason: 'not tried' }],
         package: null,
         device: 'cpu',
+        products: 'float32',
         threads: expect.any(Number) as number,
         versions: { node: process.versions.node, tfjs: '4.22.0', tensorflow: null },
       },

@@ -4,7 +4,7 @@ import { RowColumn } from '../../kernels/row-terms';
 import * as errors from '../../lib/errors';
 import { GradientStoreReader } from '../../lib/store/reader';
 import { GradientStoreWriter } from '../../lib/store/writer';
-import { describeNative } from '../kernels/native-operations';
+import { describeOnProcessor } from '../kernels/native-operations';
 import { temporaryDirectory } from '../support/temporary-directory';
 
 const root = temporaryDirectory();
@@ -31,7 +31,7 @@ function begin(examples: number[], values: number[]) {
   }
 }
 
-describeNative('rows that are begun', () => {
+describeOnProcessor('rows that are begun', () => {
   it('are multiplied, zero in other columns, and the last of an example’s own', async () => {
     begin([3, 1, 3], [1, 2, 3, 4, 5, 6]).settle();
     expect(writer.rewritten).toBe(1);

@@ -1,4 +1,5 @@
 /** How near two float32 computations of the same numbers must come. */
+import { describeBackend } from '../../lib/backend';
 
 /**
  * Gradients computed for a batch and for each example alone differ only in the order of float32 sums. Relative to
@@ -18,6 +19,15 @@ export function sameBits(found: NodeJS.TypedArray, expected: NodeJS.TypedArray):
     Buffer.from(buffer, byteOffset, byteLength),
   ) as [Buffer, Buffer];
   return a.equals(b);
+}
+
+/**
+ * Expects the same bits; where TensorFlow runs on a GPU, whose sums it lets come in any order unless
+ * TF_DETERMINISTIC_OPS=1 forbids it, the same numbers to rounding.
+ */
+export function expectUnchanged(found: number[][], expected: number[][]): void {
+  if (describeBackend().device === 'cpu') expect(found).toEqual(expected);
+  else expect(relativeError(found.flat(), expected.flat())).toBeLessThan(ROUNDING);
 }
 
 /** The largest difference between two vectors, relative to the largest element of the expected one. */

@@ -5,7 +5,10 @@
 // page ends that nobody may touch, and what has not been written to it is not a number. A launch fails as a real one
 // does: with an error for accesses out of bounds, and for barriers that only some threads reach.
 //
-// Under the name lib….fails.<function>.so the library fails in that function.
+// Launches that do not follow what others gave the device, and copies that do not follow launches, are refused.
+//
+// Under the name lib….fails.<function>.so the library fails in that function. Compiled with BERGSON_OLD_DRIVER it has no
+// events.
 #include <dlfcn.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -30,7 +33,7 @@ __attribute__((used, section("emulated_shared"))) static char beyond[4096];
 namespace {
 
 constexpr int kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kInvalidContext = 201, kInvalidPtx = 218, kNotFound = 500,
-              kIllegalAddress = 700, kLaunchFailed = 719;
+              kNotReady = 600, kIllegalAddress = 700, kLaunchFailed = 719;
 constexpr std::size_t kStack = 1 << 16;
 
 using Kernel = void (*)(const void* arguments);
@@ -141,6 +144,8 @@ std::mutex mutex;
 char the_context;
 thread_local std::vector<void*> contexts;
 std::string module;
+bool follows_others = false;  // what is launched now
+bool others_follow = true;    // what was launched
 std::map<unsigned long long, std::size_t> allocations;  // from the address handed out to the bytes mapped
 
 const std::map<int, std::pair<const char*, const char*>> kErrors = {
@@ -149,6 +154,7 @@ const std::map<int, std::pair<const char*, const char*>> kErrors = {
     {kInvalidContext, {"CUDA_ERROR_INVALID_CONTEXT", "invalid device context"}},
     {kInvalidPtx, {"CUDA_ERROR_INVALID_PTX", "a PTX JIT compilation failed"}},
     {kNotFound, {"CUDA_ERROR_NOT_FOUND", "named symbol not found"}},
+    {kNotReady, {"CUDA_ERROR_NOT_READY", "device not ready"}},
     {kIllegalAddress, {"CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered"}},
     {kLaunchFailed, {"CUDA_ERROR_LAUNCH_FAILED", "unspecified launch failure"}},
 };
@@ -207,8 +213,49 @@ int cuCtxPopCurrent_v2(void** context) {
 
 int cuCtxSynchronize() {
   FAIL_IF_ASKED("cuCtxSynchronize", kLaunchFailed);
+  follows_others = others_follow = true;
   return contexts.empty() ? kInvalidContext : kSuccess;
 }
+
+#ifndef BERGSON_OLD_DRIVER
+
+// What it was recorded of last.
+enum class Event { kNothing, kContext, kStream };
+
+int cuEventCreate(Event** event, unsigned) {
+  FAIL_IF_ASKED("cuEventCreate", kOutOfMemory);
+  *event = new Event(Event::kNothing);
+  return kSuccess;
+}
+
+int cuEventDestroy_v2(Event* event) {
+  delete event;
+  return kSuccess;
+}
+
+int cuEventRecord(Event* event, void* stream) {
+  *event = Event::kStream;
+  return stream == nullptr ? kSuccess : kInvalidValue;
+}
+
+int cuStreamWaitEvent(void* stream, Event* event, unsigned flags) {
+  if (*event == Event::kContext) follows_others = true;
+  return stream == nullptr && flags == 0 ? kSuccess : kInvalidValue;
+}
+
+int cuCtxRecordEvent(void* context, Event* event) {
+  FAIL_IF_ASKED("cuCtxRecordEvent", kInvalidValue);
+  *event = Event::kContext;
+  return context == &the_context ? kSuccess : kInvalidContext;
+}
+
+int cuCtxWaitEvent(void* context, Event* event) {
+  if (*event == Event::kStream) others_follow = true;
+  follows_others = false;
+  return context == &the_context ? kSuccess : kInvalidContext;
+}
+
+#endif
 
 int cuModuleLoadDataEx(void** loaded, const void* image, unsigned, int*, void** values) {
   const std::string text = static_cast<const char*>(image);
@@ -234,6 +281,7 @@ int cuModuleGetFunction(Kernel* function, void*, const char* name) {
 int cuMemAlloc_v2(unsigned long long* address, std::size_t bytes) {
   FAIL_IF_ASKED("cuMemAlloc", kOutOfMemory);
   if (bytes == 0) return kInvalidValue;
+  follows_others = false;
   const std::size_t page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   const std::size_t size = (bytes + page - 1) / page * page;
   char* mapped = static_cast<char*>(mmap(nullptr, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
@@ -262,6 +310,7 @@ int cuMemcpyHtoD_v2(unsigned long long to, const void* from, std::size_t bytes) 
 }
 
 int cuMemcpyDtoH_v2(void* to, unsigned long long from, std::size_t bytes) {
+  if (!others_follow) return kNotReady;
   std::memcpy(to, reinterpret_cast<void*>(from), bytes);
   return kSuccess;
 }
@@ -270,6 +319,8 @@ int cuLaunchKernel(Kernel function, unsigned blocks, unsigned y, unsigned z, uns
                    unsigned thread_z, unsigned, void*, void** parameters, void**) {
   FAIL_IF_ASKED("cuLaunchKernel", kIllegalAddress);
   if (contexts.empty()) return kInvalidContext;
+  if (!follows_others) return kNotReady;
+  others_follow = false;
   if (blocks == 0 || y != 1 || z != 1 || threads == 0 || threads > 1024 || thread_y != 1 || thread_z != 1) return kInvalidValue;
   std::lock_guard<std::mutex> lock(mutex);
   return launch(function, blocks, threads, parameters[0]);
