@@ -1,6 +1,7 @@
 /** What the columns of rows are made of, so that one operation of the addon makes all of a step's rows. */
 import * as tf from '@tensorflow/tfjs';
 import { windowNumbers, type ProjectedPatches } from './project-patches';
+import { share } from './share';
 import type { ProjectedFactors } from './project-factors';
 import type { ChannelGradients } from './sum-products';
 
@@ -37,7 +38,7 @@ export class RowColumn {
 
   /** The same tensor, as float32, which stays until `dispose`. */
   keep<T extends tf.Tensor>(tensor: T): T {
-    const kept = tf.keep(tensor.dtype === 'float32' ? tensor.clone() : tensor.cast<T>('float32'));
+    const kept = tf.keep(tensor.dtype === 'float32' ? share(tensor) : tensor.cast<T>('float32'));
     this.kept.push(kept);
     this.bytes += 4 * tensor.size;
     return kept;

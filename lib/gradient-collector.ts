@@ -1,7 +1,7 @@
 /** The engine below the callback: per-example gradients of any backward pass through a model. */
 import * as tf from '@tensorflow/tfjs';
 import { awaitBackground, inBackground } from '../kernels/background';
-import { RowColumn, type RowColumns } from '../kernels/row-terms';
+import type { RowColumns } from '../kernels/row-terms';
 import {
   findAttributedLayers,
   type AttributedLayer,
@@ -11,10 +11,11 @@ import {
 import { BackwardPass, type FactorsListener } from './capture/backward-pass';
 import { describeCoverage, type Coverage } from './capture/coverage';
 import { placeTaps } from './capture/taps';
+import { DeferredColumns } from './deferred-columns';
 import { NoGradientError } from './errors';
 import { exampleGradients, type Attribute } from './example-row';
 import type { Attention } from './layers/attention-heads';
-import { canDefer, deferGradients, type Factors, type LayerProjection } from './layers/factors';
+import { canDefer, type Factors, type LayerProjection } from './layers/factors';
 import './layers/standard';
 import { factoredProjection } from './normalizers/factored-projection';
 import { isFactored, isFixed, type ElementNormalizer, type Normalizer } from './normalizers/normalizer';
@@ -89,9 +90,6 @@ interface Gradients {
 interface Columns {
   readonly columns: RowColumns;
 }
-
-/** Bytes of a step that wait to be projected; beyond them a layer's gradients are, instead of what they are made of. */
-const MOST_WAITING = 32 * 2 ** 20;
 
 /**
  * Captures the per-example gradients of a model's layers, normalised and projected, during backward passes.
@@ -273,8 +271,7 @@ export class GradientCollector {
           const gradients = () => this.gradientsOf(part, factors, multiplier);
           if (projectionTarget === 'module')
             onGradients(part.path, tf.keep(background ? inBackground(gradients) : gradients()));
-          else
-            onGradients(GLOBAL_COLUMN, tf.keep(tf.tidy(() => toSquare(gradients(), Number(projectionDim)))));
+          else onGradients(GLOBAL_COLUMN, tf.keep(toSquare(gradients(), Number(projectionDim))));
         }),
       deferred: normalizer !== null && !isFixed(normalizer),
       eachCall,
@@ -301,30 +298,29 @@ export class GradientCollector {
 
   /** As `capture` does. The background may still be at work when `end` returns. */
   private captureColumns(batchSize: number): Capture<Columns> {
-    const columns = new Map<string, RowColumn>();
-    const defers = (part: AttributedPart) =>
-      this.elementNormalizer === null && this.attribute === 'examples' && canDefer(this.projectionOf(part));
-    let waiting = 0;
-    const listener: FactorsListener = (part, factors, multiplier) => {
-      const name = this.projection.projectionTarget === 'global' ? GLOBAL_COLUMN : part.path;
-      const column = columns.get(name) ?? new RowColumn();
-      columns.set(name, column);
-      const before = column.bytes;
-      const left =
-        waiting > MOST_WAITING || !defers(part)
-          ? factors
-          : factors.filter(
-              (each) => !tf.tidy(() => deferGradients(column, each, this.projectionOf(part), multiplier)),
-            );
-      waiting += column.bytes - before;
-      if (left.length > 0) column.addGradients(inBackground(() => this.gradientsOf(part, left, multiplier)));
+    const { projectionTarget } = this.projection;
+    const deferred = (part: AttributedPart) => {
+      const projection = this.projectionOf(part);
+      const defers = this.elementNormalizer === null && this.attribute === 'examples' && canDefer(projection);
+      return defers ? projection : null;
     };
-    const eachCall = ({ parts }: AttributedLayer) => parts.every(defers);
-    const { end, fail } = this.capture({ listener, batchSize, eachCall, endsInBackground: true });
+    const deferredColumns = new DeferredColumns((part) => ({
+      column: projectionTarget === 'global' ? GLOBAL_COLUMN : part.path,
+      deferred: deferred(part),
+      gradients: (factors, multiplier) => this.gradientsOf(part, factors, multiplier),
+    }));
+    const { end, fail } = this.capture({
+      listener: (part, factors, multiplier) => {
+        deferredColumns.add(part, factors, multiplier);
+      },
+      batchSize,
+      eachCall: ({ parts }) => parts.every((part) => deferred(part) !== null),
+      endsInBackground: true,
+    });
     return {
-      end: (result) => ({ result: end(result).result, columns }),
+      end: (result) => ({ result: end(result).result, columns: deferredColumns.columns }),
       fail: (error) => {
-        for (const column of columns.values()) column.dispose();
+        deferredColumns.dispose();
         return fail(error);
       },
     };

@@ -145,6 +145,23 @@ it('captures from a backward pass that the caller runs, and leaves its result as
   expect(weights(model)).toEqual(weights(untouched));
 });
 
+it('refuses a loss that depends on a gradient, and captures from the next', () => {
+  const model = denseCase.build();
+  const { xs, ys } = denseCase.data(BATCH_SIZE);
+  const collector = new GradientCollector(model);
+  const output = (x: tf.Tensor) => model.apply(x) as tf.Tensor;
+  const penalty = () =>
+    tf
+      .grad((x) => output(x).square().sum())(xs)
+      .square()
+      .sum<tf.Scalar>();
+  expect(() => collector.surround(() => tf.variableGrads(penalty), BATCH_SIZE)).toThrow(
+    /layer `(head|hidden)` \(Dense\) is differentiated inside another gradient/,
+  );
+  const { gradients } = collector.surround(() => tf.variableGrads(() => batchLoss(model, { xs, ys })));
+  expect([...gradients.keys()].sort()).toEqual(['head', 'hidden']);
+});
+
 it('differentiates no weights in `run`: only what the taps need', () => {
   const model = denseCase.build();
   const { xs, ys } = denseCase.data(BATCH_SIZE);

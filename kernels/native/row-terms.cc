@@ -28,9 +28,7 @@ class Reader {
   void input(Input& input) {
     const int index = integer();
     Status status;
-    if (index < 0 || input.read(context_, index, status)) return;
-    tf.TF_OpKernelContext_Failure(context_, status);
-    throw InputFailure();
+    if (index >= 0 && !input.read(context_, index, status)) throw std::invalid_argument(status.message());
   }
 
  private:

@@ -37,10 +37,7 @@ struct RowProgram {
   std::vector<double> reals;
 };
 
-// Throws std::invalid_argument where they do not fit it, InputFailure where TensorFlow does not give one.
+// Throws a std::logic_error where they do not fit it.
 std::vector<RowColumn> read_columns(TF_OpKernelContext* context, const RowProgram& program);
-
-// The context has been told.
-struct InputFailure {};
 
 }  // namespace bergson

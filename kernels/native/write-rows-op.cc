@@ -19,7 +19,7 @@ std::string wrong(const std::vector<RowColumn>& columns, const RowWrite& write) 
       if (term->examples() != write.positions.size()) {
         return term->text() + " has not " + std::to_string(write.positions.size()) + " examples";
       }
-      if (column.offset + term->width() > write.width) {
+      if (term->width() > write.width || column.offset > write.width - term->width()) {
         return term->text() + " from " + std::to_string(column.offset) + " on exceeds a row of " + std::to_string(write.width);
       }
     }
@@ -44,8 +44,6 @@ void compute(void*, TF_OpKernelContext* context) {
   const auto columns = std::make_shared<std::vector<RowColumn>>();
   try {
     *columns = read_columns(context, write->program);
-  } catch (const InputFailure&) {
-    return;
   } catch (const std::logic_error& error) {
     refuse(context, kName, error.what());
     return;

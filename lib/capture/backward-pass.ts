@@ -1,6 +1,7 @@
 /** What one backward pass yields: taps in, what each part's per-example gradients are made of out. */
 import * as tf from '@tensorflow/tfjs';
-import { BatchAxisError } from '../errors';
+import { share } from '../../kernels/share';
+import { BatchAxisError, UntappableLayerError } from '../errors';
 import type { Factors } from '../layers/factors';
 import type { AttributedLayer, AttributedPart } from './attributed-layers';
 import type { TapListener, TappedCall } from './taps';
@@ -18,15 +19,20 @@ export interface BackwardPassOptions {
   readonly meanLoss: boolean;
 }
 
-/** Receives the factors of all calls of a part, and a number that its gradients are to be multiplied by. */
+/** Receives, in a `tf.tidy`, the factors of all calls of a part, and a number that its gradients are to be multiplied by. */
 export type FactorsListener = (part: AttributedPart, factors: Factors[], multiplier: number) => void;
 
 /** What one tap contributes to each of its adapter's parts. */
 type Contribution = readonly (Factors | null)[];
 
+/** A penalty on gradients, say: what reaches the taps then is not only the gradient of the loss. */
+const NESTED = 'is differentiated inside another gradient';
+
 /** One backward pass. A layer may tap many times; its gradients are whole when all taps are reached, or at `finish`. */
 export class BackwardPass implements TapListener {
   batchSize: number | undefined;
+  /** Calls that the backward pass has not reached. */
+  private readonly waiting = new Set<TappedCall>();
   private readonly outstanding = new Map<AttributedLayer, number>();
   /** Contributions that wait for further ones, their tensors kept. */
   private readonly held = new Map<AttributedLayer, Contribution[]>();
@@ -35,24 +41,29 @@ export class BackwardPass implements TapListener {
     this.batchSize = options.batchSize;
   }
 
-  onForward(attributed: AttributedLayer): void {
+  onForward(call: TappedCall): void {
+    const { attributed } = call;
+    this.waiting.add(call);
     this.outstanding.set(attributed, (this.outstanding.get(attributed) ?? 0) + 1);
   }
 
-  onBackward(call: TappedCall): void {
-    this.checkBatchAxis(call);
-    const { attributed, saved, outputGradient, factorsOf } = call;
+  onBackward(call: TappedCall, outputGradient: tf.Tensor): void {
+    const { attributed, saved, factorsOf } = call;
+    this.checkCall(call, outputGradient);
+    this.waiting.delete(call);
     const { deferred, eachCall } = this.options;
     const outstanding = (this.outstanding.get(attributed) ?? 0) - 1;
     this.outstanding.set(attributed, outstanding);
     const whole = !deferred && (outstanding === 0 || eachCall?.(attributed) === true);
     if (whole && !this.held.has(attributed)) {
-      tf.tidy(() => {
-        this.giveAway(attributed, [factorsOf(saved, outputGradient)]);
-      });
+      try {
+        this.giveAway(attributed, () => [factorsOf(saved, outputGradient)]);
+      } finally {
+        tf.dispose(saved);
+      }
       return;
     }
-    this.hold(call);
+    this.hold(call, outputGradient);
     if (whole) this.release(attributed);
   }
 
@@ -64,15 +75,18 @@ export class BackwardPass implements TapListener {
   /** Frees what is held. Harmless after `finish`. */
   dispose(): void {
     tf.dispose([...this.held.values()] as unknown as tf.TensorContainer);
+    for (const { saved } of this.waiting) tf.dispose(saved);
     this.held.clear();
+    this.waiting.clear();
   }
 
-  private hold({ attributed, saved, outputGradient, factorsOf }: TappedCall): void {
-    const contribution = tf.tidy(() => {
-      const kept = saved.map((tensor) => tensor.clone());
-      return factorsOf(kept, outputGradient.clone()) as unknown as tf.TensorContainer;
-    });
-    for (const tensor of tf.tensor_util.getTensorsInContainer(contribution)) tf.keep(tensor);
+  private hold({ attributed, saved, factorsOf }: TappedCall, outputGradient: tf.Tensor): void {
+    const contribution = tf.tidy(
+      () => factorsOf(saved, share(outputGradient)) as unknown as tf.TensorContainer,
+    );
+    const tensors = new Set(tf.tensor_util.getTensorsInContainer(contribution));
+    for (const tensor of tensors) tf.keep(tensor);
+    for (const tensor of saved) if (!tensors.has(tensor)) tensor.dispose();
     const contributions = this.held.get(attributed) ?? [];
     contributions.push(contribution as unknown as Contribution);
     this.held.set(attributed, contributions);
@@ -80,22 +94,26 @@ export class BackwardPass implements TapListener {
 
   private release(attributed: AttributedLayer): void {
     const contributions = this.held.get(attributed) ?? [];
-    this.giveAway(attributed, contributions);
+    this.giveAway(attributed, () => contributions);
     this.held.delete(attributed);
     tf.dispose(contributions as unknown as tf.TensorContainer);
   }
 
-  private giveAway({ parts }: AttributedLayer, contributions: readonly Contribution[]): void {
+  private giveAway({ parts }: AttributedLayer, contributionsOf: () => readonly Contribution[]): void {
     const multiplier = this.options.meanLoss ? (this.batchSize ?? NaN) : 1;
-    for (const part of parts) {
-      const factors = contributions.flatMap((contribution) => contribution[part.index] ?? []);
-      if (factors.length === 0) continue;
-      this.options.onFactors(part, factors, multiplier);
-    }
+    tf.tidy(() => {
+      const contributions = contributionsOf();
+      for (const part of parts) {
+        const factors = contributions.flatMap((contribution) => contribution[part.index] ?? []);
+        if (factors.length > 0) this.options.onFactors(part, factors, multiplier);
+      }
+    });
   }
 
-  private checkBatchAxis({ attributed, outputGradient: { shape } }: TappedCall): void {
+  private checkCall(call: TappedCall, { shape }: tf.Tensor): void {
+    const { path, layer } = call.attributed;
+    if (tf.engine().isTapeOn()) throw new UntappableLayerError(path, layer.getClassName(), NESTED);
     this.batchSize ??= shape[0];
-    if (shape[0] !== this.batchSize) throw new BatchAxisError(attributed.path, shape, this.batchSize);
+    if (shape[0] !== this.batchSize) throw new BatchAxisError(path, shape, this.batchSize);
   }
 }

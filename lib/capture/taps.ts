@@ -3,16 +3,16 @@
  * of tfjs, and both put them back.
  */
 import * as tf from '@tensorflow/tfjs';
+import { share, shareInfo } from '../../kernels/share';
 import { UntappableLayerError } from '../errors';
 import type { CallArguments, FactorsOf, Layer, LayerCall, Tap } from '../layers/layer-gradient';
 import type { AttributedLayer } from './attributed-layers';
 
-/** What reached a tap. The tensors belong to the backward pass: clone what must stay. */
+/** A call of a layer that has a tap, or one of several. */
 export interface TappedCall {
   readonly attributed: AttributedLayer;
+  /** Kept tensors. */
   readonly saved: tf.Tensor[];
-  /** The loss's gradient at the tapped output, [N, ...]. */
-  readonly outputGradient: tf.Tensor;
   readonly factorsOf: FactorsOf;
 }
 
@@ -20,10 +20,10 @@ export interface TappedCall {
 type Call = (this: Layer, inputs: tf.Tensor | tf.Tensor[], kwargs: CallArguments) => tf.Tensor | tf.Tensor[];
 
 export interface TapListener {
-  /** A layer runs forward and has put on a tap. */
-  onForward(attributed: AttributedLayer): void;
-  /** The backward pass has reached that tap. */
-  onBackward(call: TappedCall): void;
+  /** A layer runs forward and has put on a tap. What it saved is the listener's from now on. */
+  onForward(call: TappedCall): void;
+  /** The backward pass has reached that tap. The loss's gradient at the tapped output, [N, ...], is its own: share what must stay. */
+  onBackward(call: TappedCall, outputGradient: tf.Tensor): void;
 }
 
 /**
@@ -62,9 +62,12 @@ function replaceCall(
     let taps = 0;
     const tap: Tap = (output, saved, factorsOf) => {
       taps++;
-      listener.onForward(attributed);
-      return identityWithTap(output, saved, anchor, (kept, outputGradient) => {
-        listener.onBackward({ attributed, saved: kept, outputGradient, factorsOf });
+      // Where no gradients are recorded no backward pass will come by.
+      if (!tf.engine().isTapeOn()) return output;
+      const call = { attributed, saved: saved.map((tensor) => tf.keep(share(tensor))), factorsOf };
+      listener.onForward(call);
+      return identityWithTap(output, anchor, (outputGradient) => {
+        listener.onBackward(call, outputGradient);
       });
     };
     const several = Array.isArray(inputs);
@@ -94,22 +97,41 @@ function replaceCall(
   };
 }
 
+const TAP = 'BergsonTap';
+
+interface TapAttributes {
+  readonly anchor: tf.Scalar | null;
+  readonly onGradient: (outputGradient: tf.Tensor) => void;
+}
+
+/** A kernel of tfjs, because that puts one node on the gradient tape, and `tf.customGrad` three. */
 function identityWithTap(
   output: tf.Tensor,
-  saved: tf.Tensor[],
-  anchor: tf.Scalar | null,
-  onGradient: (saved: tf.Tensor[], outputGradient: tf.Tensor) => void,
+  anchor: TapAttributes['anchor'],
+  onGradient: TapAttributes['onGradient'],
 ): tf.Tensor {
-  const inputs = anchor === null ? [output] : [output, anchor];
-  const identity = tf.customGrad((...args) => {
-    const save = args[inputs.length] as unknown as (tensors: tf.Tensor[]) => void;
-    save(saved);
-    const gradFunc = (dy: tf.Tensor | tf.Tensor[], kept: tf.Tensor[]) => {
-      const outputGradient = dy as tf.Tensor;
-      onGradient(kept, outputGradient);
-      return anchor === null ? [outputGradient] : [outputGradient, tf.zerosLike(anchor)];
-    };
-    return { value: output.clone(), gradFunc };
+  registerTap();
+  const inputs: tf.NamedTensorMap = anchor === null ? { x: output } : { x: output, anchor };
+  const attributes: TapAttributes = { anchor, onGradient };
+  return tf.engine().runKernel(TAP, inputs, attributes as unknown as tf.NamedAttrMap);
+}
+
+function registerTap(): void {
+  const { backendName } = tf.engine();
+  if ((tf.getKernel(TAP, backendName) as tf.KernelConfig | undefined) !== undefined) return;
+  tf.registerKernel({
+    kernelName: TAP,
+    backendName,
+    kernelFunc: ({ inputs }) => shareInfo(inputs.x as tf.TensorInfo),
   });
-  return identity(...inputs);
+  if ((tf.getGradient(TAP) as tf.GradConfig | undefined) !== undefined) return;
+  tf.registerGradient({
+    kernelName: TAP,
+    gradFunc: (dy, _saved, attributes) => {
+      const { anchor, onGradient } = attributes as unknown as TapAttributes;
+      const outputGradient = dy as tf.Tensor;
+      onGradient(outputGradient);
+      return { x: () => outputGradient, anchor: () => tf.zerosLike(anchor as tf.Scalar) };
+    },
+  });
 }

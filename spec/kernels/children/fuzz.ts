@@ -2,7 +2,11 @@
  * Calls every native operation with random shapes and attributes, right ones and wrong ones: `fuzz.ts CASES SEED`. A
  * case either gives a result of the right size or is refused by an error that names the operation.
  */
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
+import type { Addon } from '../../../kernels/addon';
 import { loadBackend } from '../../../lib/backend';
 import { nativeAddon, nativeBackend } from '../../../kernels/native';
 import type { OpAttribute, TensorFlowBackend } from '../../../kernels/tensorflow-backend';
@@ -135,6 +139,99 @@ function rightCase(): Case {
   return { op: `${name}Patches`, inputs, window: [...kernel, ...strides, ...dilations, ...padding] };
 }
 
+/** Rows of `n` examples, made of inputs of these shapes by a program as kernels/row-terms.ts encodes it. */
+interface Rows {
+  readonly n: number;
+  width: number;
+  readonly inputs: number[][];
+  readonly integers: number[];
+  readonly reals: number[];
+}
+
+function rightRows(): Rows {
+  const rows: Rows = { n: one(4), width: 0, inputs: [], integers: [], reals: [] };
+  for (let column = random(3); column >= 0; column--) {
+    rows.integers.push(rows.width, 1);
+    rows.width += addTerm(rows);
+  }
+  return rows;
+}
+
+/** Adds a term of any kind, and returns its width. */
+function addTerm({ n, inputs, integers, reals }: Rows): number {
+  const given = (shape: number[]) => inputs.push(shape) - 1;
+  const perhaps = (shape: number[]) => (chance(0.5) ? given(shape) : -1);
+  const positions = Array.from({ length: random(3) }, () => random(9));
+  const [o, p, q, k] = [one(30), one(20), one(20), one(50)];
+  const kind = random(4);
+  integers.push(kind);
+  if (kind === 0) {
+    integers.push(given([n, p, q]));
+    return p * q;
+  }
+  if (kind === 3) {
+    const [scale, shift] = [random(2), random(2)];
+    const shape = [n, ...positions, o];
+    const outputs = (scale + shift) * o;
+    const left = perhaps([outputs, p]);
+    integers.push(given(shape), given(shape), perhaps([o]), perhaps([o]), left, scale, shift);
+    reals.push(2, 1e-3);
+    return left < 0 ? outputs : p;
+  }
+  const left = perhaps([o, p]);
+  const [kernel, image, channels] = [[one(3), one(3)], [one(9), one(9)], one(6)] as const;
+  const inner = kind === 1 ? k : kernel[0] * kernel[1] * channels;
+  const out = image.map((size) => random(size + 1));
+  const before = kind === 1 ? [n, ...positions, k] : [n, ...image, channels];
+  const after = kind === 1 ? [n, ...positions, o] : [n, ...out, o];
+  integers.push(given(before), given([inner, q]), perhaps([1, q]), given(after), left);
+  reals.push(2);
+  if (kind === 2) integers.push(...kernel, 1, 1, 1, 1, random(kernel[0]), random(kernel[1]));
+  return (left < 0 ? o : p) * q;
+}
+
+/** Up to three sizes or numbers of the program changed at random. */
+function spoilRows(rows: Rows): Rows {
+  const { inputs, integers, reals } = spoil({ op: '', ...rows }) as unknown as Rows;
+  const spoiled = { ...rows, inputs, integers: [...integers], reals: [...reals] };
+  for (let i = random(3); i > 0; i--) {
+    const change = random(5);
+    if (change === 0) spoiled.width = random(2 * rows.width);
+    else if (change === 1) spoiled.integers.pop();
+    else if (change === 2) spoiled.reals.pop();
+    else spoiled.integers[random(integers.length)] = random(40) - 9;
+  }
+  return spoiled;
+}
+
+const ROWS = 'BergsonWriteRows';
+
+function writeRows(addon: Addon, backend: TensorFlowBackend, rows: Rows): 'result' | 'refusal' {
+  const { n, width, inputs, integers, reals } = rows;
+  const file = join(tmpdir(), `bergson-fuzz-${process.pid}`);
+  const descriptor = fs.openSync(file, 'w');
+  const positions = Float64Array.from({ length: n }, (_, i) => 4 * width * i);
+  const program = [new Int32Array(integers), new Float64Array(reals)] as const;
+  const prepared = addon.prepareRowWrite(descriptor, positions, ...program, width, 1, [], [], []);
+  try {
+    tf.tidy(() => {
+      const tensors = inputs.map((shape) => tf.ones(shape));
+      const count = { name: 'N', type: backend.binding.TF_ATTR_INT, value: tensors.length };
+      backend.executeSingleOutput(ROWS, [count], tensors);
+    });
+    if (addon.rowOutcome(prepared, addon.startBackground()) !== null)
+      throw new Error('internal: not written');
+    if (fs.statSync(file).size !== 4 * n * width) throw new Error('internal: not written whole');
+    return 'result';
+  } catch (error) {
+    if (!String(error).includes(ROWS)) throw error;
+    return 'refusal';
+  } finally {
+    fs.closeSync(descriptor);
+    fs.rmSync(file);
+  }
+}
+
 /** Up to three sizes, ranks or attributes of the case changed at random. */
 function spoil(right: Case): Case {
   const spoiled = right.inputs.map((shape) => [...shape]);
@@ -207,14 +304,14 @@ async function main(): Promise<void> {
   const [cases = 0, seed = 1] = process.argv.slice(2).map(Number);
   state = seed;
   await loadBackend('tensorflow');
-  const backend = nativeBackend();
-  if (backend === null) throw new Error(nativeAddon() as string);
+  const [addon, backend] = [nativeAddon(), nativeBackend()];
+  if (typeof addon === 'string' || backend === null) throw new Error(addon as string);
   const counts = { result: 0, refusal: 0 };
+  const orSpoiled = <T>(drawn: T, change: (drawn: T) => T) => (chance(0.5) ? change(drawn) : drawn);
   for (let i = 0; i < cases; i++) {
-    const drawn = rightCase();
-    const tried = chance(0.5) ? spoil(drawn) : drawn;
+    const tried = chance(0.2) ? orSpoiled(rightRows(), spoilRows) : orSpoiled(rightCase(), spoil);
     try {
-      counts[run(backend, tried)]++;
+      counts['op' in tried ? run(backend, tried) : writeRows(addon, backend, tried)]++;
     } catch (error) {
       throw new Error(`case ${i}, ${JSON.stringify(tried)}`, { cause: error });
     }
