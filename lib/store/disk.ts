@@ -45,6 +45,34 @@ export function readFully(descriptor: number, bytes: Uint8Array, position: numbe
   return done;
 }
 
+/** Calls `visit(begin, end)` for each stretch of `count` things of which each belongs `together` with the one before. */
+export function forEachRun(
+  count: number,
+  together: (i: number) => boolean,
+  visit: (begin: number, end: number) => void,
+): void {
+  let begin = 0;
+  for (let end = 1; end <= count; end++) {
+    if (end < count && together(end)) continue;
+    visit(begin, end);
+    begin = end;
+  }
+}
+
+/** Opens a new `file` of `bytes` zeros that takes up no disk yet. */
+export function presize(file: string, bytes: number): number {
+  return guardWrite(file, bytes, () => {
+    const descriptor = fs.openSync(file, 'w');
+    try {
+      fs.ftruncateSync(descriptor, bytes);
+    } catch (error) {
+      fs.closeSync(descriptor);
+      throw error;
+    }
+    return descriptor;
+  });
+}
+
 /** Makes renames and new names in `directory` survive a power cut, where the platform can. */
 export function syncDirectory(directory: string): void {
   if (process.platform === 'win32') return; // directories cannot be opened there

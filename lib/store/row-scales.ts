@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs';
 import { CorruptStoreError } from '../errors';
-import { guardWrite, writeFileAtomic, writeFully } from './disk';
+import { forEachRun, guardWrite, writeFileAtomic, writeFully } from './disk';
 
 /** The scales [rows] in `file`, in memory that threads share. Throws {@link CorruptStoreError}. */
 export function readScales(file: string, rows: number): Float32Array {
@@ -47,12 +47,12 @@ export class ScaleFile {
       writeFileAtomic(this.file, [ones(this.rows)]);
       this.descriptor = guardWrite(this.file, 0, () => fs.openSync(this.file, 'r+'));
     }
+    const { descriptor, file } = this;
     const bytes = new Uint8Array(scales.buffer, scales.byteOffset, scales.byteLength);
-    for (let begin = 0, end = 1; end <= ids.length; end++) {
-      if (end < ids.length && ids[end] === (ids[end - 1] ?? 0) + 1) continue;
-      writeFully(this.descriptor, this.file, bytes.subarray(4 * begin, 4 * end), 4 * (ids[begin] ?? 0));
-      begin = end;
-    }
+    const together = (i: number) => ids[i] === (ids[i - 1] ?? 0) + 1;
+    forEachRun(ids.length, together, (begin, end) => {
+      writeFully(descriptor, file, bytes.subarray(4 * begin, 4 * end), 4 * (ids[begin] ?? 0));
+    });
   }
 
   /** Makes room for `rows` rows, new ones having scale 1, or gives it back. Throws DiskWriteError. */

@@ -12,7 +12,7 @@ import {
   StoreExistsError,
 } from '../errors';
 import { BegunRows } from './begun-rows';
-import { guardWrite, writeFileAtomic, writeFully } from './disk';
+import { forEachRun, guardWrite, presize, writeFileAtomic, writeFully } from './disk';
 import {
   STORE_FILES,
   checkLayout,
@@ -27,9 +27,7 @@ import { bytesOf, decodeRows, encodeRows, type EncodedRows } from './row-codec';
 import { ScaleFile } from './row-scales';
 import { sealStore, type SealOptions } from './seal';
 import type { TokenOffsets } from './token-offsets';
-
-/** Flags closer together than this many bytes are written in one call, those between them again. */
-const FLAG_GAP = 4096;
+import { WrittenFlags } from './written-flags';
 
 /** Sees the rows of a store as they are written. */
 export interface RowObserver {
@@ -47,13 +45,10 @@ interface CreateOptions {
 }
 
 export class GradientStoreWriter {
-  /** How many rows hold a gradient. */
-  rowsWritten = 0;
   /** How many times a row replaced one written before, in the same call or an earlier one. */
   rewritten = 0;
 
-  private flags: Uint8Array;
-  private readonly files: { readonly gradients: string; readonly written: string };
+  private readonly file: string;
   private open = true;
   private observer: RowObserver | undefined;
   /** Of the rows of this writer, which float16 rounds. */
@@ -63,14 +58,15 @@ export class GradientStoreWriter {
     readonly directory: string,
     private currentLayout: StoreLayout,
     private readonly gradients: number,
-    private readonly written: number,
+    private readonly written: WrittenFlags,
     private readonly scales: ScaleFile,
   ) {
-    this.flags = new Uint8Array(currentLayout.rows);
-    this.files = {
-      gradients: path.join(directory, STORE_FILES.gradients),
-      written: path.join(directory, STORE_FILES.written),
-    };
+    this.file = path.join(directory, STORE_FILES.gradients);
+  }
+
+  /** How many rows hold a gradient. */
+  get rowsWritten(): number {
+    return this.written.count;
   }
 
   get layout(): StoreLayout {
@@ -99,13 +95,13 @@ export class GradientStoreWriter {
     checkSpace(directory, total);
     if (offsets !== undefined) writeFileAtomic(at(STORE_FILES.offsets), [offsets.encode()]);
     writeFileAtomic(at(STORE_FILES.info), [Buffer.from(encodeInfo(layout))]);
-    const written = presize(at(STORE_FILES.written), layout.rows);
+    const written = WrittenFlags.create(at(STORE_FILES.written), layout.rows);
     try {
       const gradients = presize(at(STORE_FILES.gradients), total);
       const scales = ScaleFile.open(at(STORE_FILES.scales), layout.rows);
       return new GradientStoreWriter(directory, layout, gradients, written, scales);
     } catch (error) {
-      fs.closeSync(written);
+      written.close();
       throw error;
     }
   }
@@ -136,15 +132,10 @@ export class GradientStoreWriter {
         return GradientStoreWriter.create(directory, layout, { overwrite: true, offsets });
       throw new CorruptStoreError(at(STORE_FILES.gradients), 'bytes', bytes, sizes[1] ?? 0);
     }
-    const [gradients, written] = guardWrite<[number, number]>(directory, 0, () => [
-      fs.openSync(at(STORE_FILES.gradients), 'r+'),
-      fs.openSync(at(STORE_FILES.written), 'r+'),
-    ]);
+    const gradients = guardWrite(directory, 0, () => fs.openSync(at(STORE_FILES.gradients), 'r+'));
+    const written = WrittenFlags.open(at(STORE_FILES.written), flags.subarray(0, found.rows));
     const scales = ScaleFile.open(at(STORE_FILES.scales), found.rows);
-    const writer = new GradientStoreWriter(directory, found, gradients, written, scales);
-    writer.flags.set(flags.subarray(0, found.rows));
-    writer.rowsWritten = writer.flags.reduce((sum, flag) => sum + flag, 0);
-    return writer;
+    return new GradientStoreWriter(directory, found, gradients, written, scales);
   }
 
   /** From now on `observer` sees what is written. */
@@ -154,7 +145,7 @@ export class GradientStoreWriter {
 
   /** Whether row `example` is written. */
   isWritten(example: number): boolean {
-    return this.flags[example] === 1;
+    return this.written.isWritten(example);
   }
 
   /**
@@ -174,7 +165,7 @@ export class GradientStoreWriter {
     const encoded = encodeRows(this.layout, examples, rows);
     const { ids, replaced } = this.clear(examples, order);
     this.writeRows(ids, order, encoded);
-    this.mark(ids, 1);
+    this.written.mark(ids, 1);
     this.addEnergy(encoded);
     this.rewritten += replaced + examples.length - ids.length;
     if (replaced > 0) this.observer?.replace();
@@ -212,20 +203,20 @@ export class GradientStoreWriter {
       offset += width;
     }
     const rows = {
-      file: this.files.gradients,
+      file: this.file,
       descriptor: this.gradients,
       positions,
       columns: placed,
       width: offset,
       factor,
-      after: [...this.flagWrites(ids, 1), ...after],
+      after: [...this.written.writes(ids, 1), ...after],
     };
     const reaction = {
       written: () => {
         this.rewritten += replaced + examples.length - ids.length;
       },
       failed: () => {
-        this.setFlags(ids, 0);
+        this.written.set(ids, 0);
       },
     };
     try {
@@ -258,7 +249,7 @@ export class GradientStoreWriter {
    */
   resize(rows: number): void {
     if (!this.open) throw new ClosedError(this.directory);
-    const last = this.flags.lastIndexOf(1);
+    const { last } = this.written;
     if (last >= rows) throw new ExampleRangeError(this.directory, last, rows);
     const grows = rows > this.layout.rows;
     const layout = { ...this.layout, rows };
@@ -271,13 +262,10 @@ export class GradientStoreWriter {
     if (!grows) describe();
     guardWrite(this.directory, bytes, () => {
       fs.ftruncateSync(this.gradients, bytes);
-      fs.ftruncateSync(this.written, rows);
     });
+    this.written.resize(rows);
     this.scales.resize(rows);
     if (grows) describe();
-    const flags = new Uint8Array(rows);
-    flags.set(this.flags.subarray(0, rows));
-    this.flags = flags;
     this.currentLayout = layout;
   }
 
@@ -289,8 +277,8 @@ export class GradientStoreWriter {
     if (!this.open) throw new ClosedError(this.directory);
     guardWrite(this.directory, gradientBytes(this.layout), () => {
       fs.fsyncSync(this.gradients);
-      fs.fsyncSync(this.written);
     });
+    this.written.sync();
     this.scales.sync();
     this.abort();
     await sealStore(this.directory, { ...options, rewritten: this.rewritten, energyLost: this.energyLost });
@@ -302,7 +290,7 @@ export class GradientStoreWriter {
     if (!this.open) return;
     this.open = false;
     fs.closeSync(this.gradients);
-    fs.closeSync(this.written);
+    this.written.close();
     this.scales.close();
   }
 
@@ -340,11 +328,11 @@ export class GradientStoreWriter {
     for (let i = 0; i < ids.length; i++) {
       const id = examples[order[i] ?? 0] ?? 0;
       ids[i] = id;
-      replaced += this.flags[id] ?? 0;
+      replaced += Number(this.written.isWritten(id));
     }
     if (replaced > 0)
-      this.mark(
-        ids.filter((id) => this.flags[id] === 1),
+      this.written.mark(
+        ids.filter((id) => this.written.isWritten(id)),
         0,
       );
     return { ids, replaced };
@@ -353,13 +341,12 @@ export class GradientStoreWriter {
   /** Writes the rows of `ids` (ascending), which lie at `positions` of `encoded`; neighbors in one call. */
   private writeRows(ids: Int32Array, positions: Int32Array, { stored, scales }: EncodedRows): void {
     const width = rowWidth(this.layout);
-    const file = this.files.gradients;
     const together = (i: number) =>
       ids[i] === (ids[i - 1] ?? 0) + 1 && positions[i] === (positions[i - 1] ?? 0) + 1;
     forEachRun(ids.length, together, (begin, end) => {
       const first = (positions[begin] ?? 0) * width;
       const bytes = bytesOf(stored.subarray(first, first + (end - begin) * width));
-      writeFully(this.gradients, file, bytes, (ids[begin] ?? 0) * rowBytes(this.layout));
+      writeFully(this.gradients, this.file, bytes, (ids[begin] ?? 0) * rowBytes(this.layout));
     });
     if (scales !== null)
       this.scales.write(
@@ -367,61 +354,6 @@ export class GradientStoreWriter {
         Float32Array.from(positions, (position) => scales[position] ?? 1),
       );
   }
-
-  /** Sets the flags of `ids` (ascending), in memory and on disk. */
-  private mark(ids: Int32Array, flag: 0 | 1): void {
-    for (const { descriptor, file, bytes, position } of this.flagWrites(ids, flag))
-      writeFully(descriptor, file, bytes, position);
-  }
-
-  /** Sets the flags of `ids` (ascending) in memory, and returns what does so on disk. */
-  private flagWrites(ids: Int32Array, flag: 0 | 1): FileWrite[] {
-    this.setFlags(ids, flag);
-    const file = this.files.written;
-    const together = (i: number) => (ids[i] ?? 0) - (ids[i - 1] ?? 0) <= FLAG_GAP;
-    const writes: FileWrite[] = [];
-    forEachRun(ids.length, together, (begin, end) => {
-      const position = ids[begin] ?? 0;
-      const bytes = this.flags.subarray(position, (ids[end - 1] ?? 0) + 1);
-      writes.push({ descriptor: this.written, file, position, bytes });
-    });
-    return writes;
-  }
-
-  private setFlags(ids: Int32Array, flag: 0 | 1): void {
-    for (const id of ids) {
-      this.rowsWritten += flag - (this.flags[id] ?? 0);
-      this.flags[id] = flag;
-    }
-  }
-}
-
-/** Calls `visit(begin, end)` for each stretch of `count` things of which each belongs `together` with the one before. */
-function forEachRun(
-  count: number,
-  together: (i: number) => boolean,
-  visit: (begin: number, end: number) => void,
-): void {
-  let begin = 0;
-  for (let end = 1; end <= count; end++) {
-    if (end < count && together(end)) continue;
-    visit(begin, end);
-    begin = end;
-  }
-}
-
-/** Opens a new `file` of `bytes` zeros that takes up no disk yet. */
-function presize(file: string, bytes: number): number {
-  return guardWrite(file, bytes, () => {
-    const descriptor = fs.openSync(file, 'w');
-    try {
-      fs.ftruncateSync(descriptor, bytes);
-    } catch (error) {
-      fs.closeSync(descriptor);
-      throw error;
-    }
-    return descriptor;
-  });
 }
 
 /** Fails now rather than hours into training when the file system has fewer than `bytes` free. */
