@@ -38,12 +38,14 @@ export function tensorFlowBackend(): TensorFlowBackend | undefined {
 
 /**
  * Makes an operation a kernel of tfjs, whose registry alone has gradients that are computed only for the inputs that need one.
- * Once: a module may be loaded again beside the same tfjs.
+ * Once for each backend: a module may be loaded again beside the same tfjs.
  */
 export function registerOperation(kernel: tf.KernelConfig, gradient: tf.GradConfig): void {
-  if ((tf.getGradient(gradient.kernelName) as tf.GradConfig | undefined) !== undefined) return;
-  tf.registerKernel(kernel);
-  tf.registerGradient(gradient);
+  const { kernelName, backendName } = kernel;
+  if ((tf.getKernel(kernelName, backendName) as tf.KernelConfig | undefined) === undefined)
+    tf.registerKernel(kernel);
+  if ((tf.getGradient(gradient.kernelName) as tf.GradConfig | undefined) === undefined)
+    tf.registerGradient(gradient);
 }
 
 /** A type attribute, such as `T`: float32 or int32. */

@@ -32,8 +32,7 @@ const NESTED = 'is differentiated inside another gradient';
 export class BackwardPass implements TapListener {
   batchSize: number | undefined;
   /** Calls that the backward pass has not reached. */
-  private readonly waiting = new Set<TappedCall>();
-  private readonly outstanding = new Map<AttributedLayer, number>();
+  private readonly waiting = new Map<AttributedLayer, Set<TappedCall>>();
   /** Contributions that wait for further ones, their tensors kept. */
   private readonly held = new Map<AttributedLayer, Contribution[]>();
 
@@ -43,18 +42,17 @@ export class BackwardPass implements TapListener {
 
   onForward(call: TappedCall): void {
     const { attributed } = call;
-    this.waiting.add(call);
-    this.outstanding.set(attributed, (this.outstanding.get(attributed) ?? 0) + 1);
+    const calls = this.waiting.get(attributed) ?? new Set();
+    this.waiting.set(attributed, calls.add(call));
   }
 
   onBackward(call: TappedCall, outputGradient: tf.Tensor): void {
     const { attributed, saved, factorsOf } = call;
     this.checkCall(call, outputGradient);
-    this.waiting.delete(call);
+    const calls = this.waiting.get(attributed);
+    calls?.delete(call);
     const { deferred, eachCall } = this.options;
-    const outstanding = (this.outstanding.get(attributed) ?? 0) - 1;
-    this.outstanding.set(attributed, outstanding);
-    const whole = !deferred && (outstanding === 0 || eachCall?.(attributed) === true);
+    const whole = !deferred && (calls?.size === 0 || eachCall?.(attributed) === true);
     if (whole && !this.held.has(attributed)) {
       try {
         this.giveAway(attributed, () => [factorsOf(saved, outputGradient)]);
@@ -75,7 +73,7 @@ export class BackwardPass implements TapListener {
   /** Frees what is held. Harmless after `finish`. */
   dispose(): void {
     tf.dispose([...this.held.values()] as unknown as tf.TensorContainer);
-    for (const { saved } of this.waiting) tf.dispose(saved);
+    for (const calls of this.waiting.values()) for (const { saved } of calls) tf.dispose(saved);
     this.held.clear();
     this.waiting.clear();
   }

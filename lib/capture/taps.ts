@@ -4,6 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { share, shareInfo } from '../../kernels/share';
+import { registerOperation } from '../../kernels/tensorflow-backend';
 import { UntappableLayerError } from '../errors';
 import type { CallArguments, FactorsOf, Layer, LayerCall, Tap } from '../layers/layer-gradient';
 import type { AttributedLayer } from './attributed-layers';
@@ -40,6 +41,7 @@ export function placeTaps(
   listener: TapListener,
   anchor: tf.Scalar | null = null,
 ): () => void {
+  registerTap();
   const restore = layers.map((attributed) => replaceCall(attributed, listener, anchor));
   return () => {
     for (const undo of restore.reverse()) undo();
@@ -110,28 +112,26 @@ function identityWithTap(
   anchor: TapAttributes['anchor'],
   onGradient: TapAttributes['onGradient'],
 ): tf.Tensor {
-  registerTap();
   const inputs: tf.NamedTensorMap = anchor === null ? { x: output } : { x: output, anchor };
   const attributes: TapAttributes = { anchor, onGradient };
   return tf.engine().runKernel(TAP, inputs, attributes as unknown as tf.NamedAttrMap);
 }
 
 function registerTap(): void {
-  const { backendName } = tf.engine();
-  if ((tf.getKernel(TAP, backendName) as tf.KernelConfig | undefined) !== undefined) return;
-  tf.registerKernel({
-    kernelName: TAP,
-    backendName,
-    kernelFunc: ({ inputs }) => shareInfo(inputs.x as tf.TensorInfo),
-  });
-  if ((tf.getGradient(TAP) as tf.GradConfig | undefined) !== undefined) return;
-  tf.registerGradient({
-    kernelName: TAP,
-    gradFunc: (dy, _saved, attributes) => {
-      const { anchor, onGradient } = attributes as unknown as TapAttributes;
-      const outputGradient = dy as tf.Tensor;
-      onGradient(outputGradient);
-      return { x: () => outputGradient, anchor: () => tf.zerosLike(anchor as tf.Scalar) };
+  registerOperation(
+    {
+      kernelName: TAP,
+      backendName: tf.engine().backendName,
+      kernelFunc: ({ inputs }) => shareInfo(inputs.x as tf.TensorInfo),
     },
-  });
+    {
+      kernelName: TAP,
+      gradFunc: (dy, _saved, attributes) => {
+        const { anchor, onGradient } = attributes as unknown as TapAttributes;
+        const outputGradient = dy as tf.Tensor;
+        onGradient(outputGradient);
+        return { x: () => outputGradient, anchor: () => tf.zerosLike(anchor as tf.Scalar) };
+      },
+    },
+  );
 }

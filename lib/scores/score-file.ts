@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { CorruptStoreError, OutputExistsError, ScoresMismatchError } from '../errors';
-import { guardWrite, readFully, syncDirectory, writeFileAtomic, writeFully } from '../store/disk';
+import { forEachRun, guardWrite, readFully, syncDirectory, writeFileAtomic, writeFully } from '../store/disk';
 import { STORE_FILES } from '../store/format';
 import { isMap, readRecord, writeRecord } from '../store/record-file';
 import type { TokenOffsets } from '../store/token-offsets';
@@ -88,10 +88,9 @@ export class ScoreFile {
   /** Writes the scores [n, queries] of `rows` [n]; runs of neighbors in one piece. @throws DiskWriteError */
   write(rows: ArrayLike<number>, scores: Float32Array): void {
     const { queries } = this.layout;
-    for (let start = 0; start < rows.length;) {
+    const together = (i: number) => rows[i] === (rows[i - 1] ?? 0) + 1;
+    forEachRun(rows.length, together, (start, end) => {
       const first = rows[start] ?? 0;
-      let end = start + 1;
-      while (end < rows.length && rows[end] === first + end - start) end++;
       const cells = Buffer.alloc((end - start) * queries * CELL_BYTES);
       for (let i = 0; i < (end - start) * queries; i++) {
         cells.writeFloatLE(scores[start * queries + i] ?? NaN, i * CELL_BYTES);
@@ -99,8 +98,7 @@ export class ScoreFile {
       }
       writeFully(this.descriptor, this.path, cells, first * queries * CELL_BYTES);
       this.written.fill(1, first, first + end - start);
-      start = end;
-    }
+    });
   }
 
   /** All rows in order; a block's arrays are overwritten by the next. */

@@ -192,14 +192,14 @@ function addTerm({ n, inputs, integers, reals }: Rows): number {
 
 /** Up to three sizes or numbers of the program changed at random. */
 function spoilRows(rows: Rows): Rows {
-  const { inputs, integers, reals } = spoil({ op: '', ...rows }) as unknown as Rows;
-  const spoiled = { ...rows, inputs, integers: [...integers], reals: [...reals] };
+  const { inputs } = spoil({ op: '', inputs: rows.inputs });
+  const spoiled = { ...rows, inputs, integers: [...rows.integers], reals: [...rows.reals] };
   for (let i = random(3); i > 0; i--) {
     const change = random(5);
     if (change === 0) spoiled.width = random(2 * rows.width);
     else if (change === 1) spoiled.integers.pop();
     else if (change === 2) spoiled.reals.pop();
-    else spoiled.integers[random(integers.length)] = random(40) - 9;
+    else spoiled.integers[random(rows.integers.length)] = random(40) - 9;
   }
   return spoiled;
 }
