@@ -72,8 +72,10 @@ def word_piece() -> Tokenizer:
 
 
 for make in [byte_level, byte_fallback, unigram, word_piece]:
-    tokenizer = make()
-    tokenizer.save(str(FOLDER / f"{make.__name__}.json"))
+    file = str(FOLDER / f"{make.__name__}.json")
+    make().save(file)
+    # As anyone has it: numbers read from a file can be off by a bit from those written, and long runs of a letter are then cut elsewhere.
+    tokenizer = Tokenizer.from_file(file)
     whole = [tokenizer.encode(text).ids for text in TEXTS]
     tokenizer.enable_truncation(16)
     truncated = [tokenizer.encode(text).ids for text in TEXTS]
