@@ -26,7 +26,7 @@ export function allocateRows(layout: StoreLayout, rows: number): Float32Array | 
 }
 
 /** The bytes under `stored`, not copied. */
-export function bytesOf(stored: Float32Array | Uint16Array): Uint8Array {
+export function bytesOf(stored: NodeJS.ArrayBufferView): Uint8Array {
   return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
 }
 

@@ -1,10 +1,11 @@
 /** `training_order.log`: which examples each training step saw, appended as training goes. */
 import fs from 'node:fs';
+import { crc32 } from 'node:zlib';
 import type { FileWrite } from '../../kernels/write-rows';
 import { ClosedError, CorruptRecordError, UnsupportedVersionError } from '../errors';
-import { crc32 } from './crc32';
 import { guardWrite, readFully, writeFully } from './disk';
 import { isMap, packer } from './record-file';
+import { bytesOf } from './row-codec';
 
 /** How far a step of plain gradient descent goes along the gradient of an example's own loss: the product of the two. */
 export interface StepRate {
@@ -27,6 +28,7 @@ export type Sighting = Pick<TrainingBatch, 'step' | 'epoch'>;
 const KIND = 'training-order';
 const VERSION = 1;
 const FRAME_BYTES = 12; // length, CRC-32 of the length, CRC-32 of the payload: uint32 little-endian each
+const BATCH_BYTES = 24; // of a batch without its examples
 const CHUNK_BYTES = 1024 * 1024;
 
 /** Appends batches; each is on its way to disk, in one write, when `append` returns. */
@@ -65,12 +67,12 @@ export class TrainingOrderWriter {
 
   /** Appends one batch. Throws DiskWriteError; the log then ends where it did, and may be appended to again. */
   append(batch: TrainingBatch): void {
-    this.appendPayload(packBatch(batch));
+    this.appendPayload(encodeBatch(batch));
   }
 
   /** What appends one batch when it is written, which is up to the caller; the log counts it as written already. */
   toAppend(batch: TrainingBatch): FileWrite {
-    const bytes = frame(packBatch(batch));
+    const bytes = frame(encodeBatch(batch));
     const write = { file: this.path, descriptor: this.openDescriptor(), position: this.size, bytes };
     this.size += bytes.length;
     return write;
@@ -111,9 +113,34 @@ export class TrainingOrderWriter {
   }
 }
 
-function packBatch({ step, epoch, learningRate, lossWeight, examples }: TrainingBatch): Uint8Array {
-  const bytes = Buffer.from(examples.buffer, examples.byteOffset, examples.byteLength);
-  return packer.pack({ step, epoch, learningRate, lossWeight, examples: bytes });
+/** Laid out by hand: a packer's way to the same few numbers, run once a step, costs several times as much. */
+function encodeBatch({ step, epoch, learningRate, lossWeight, examples }: TrainingBatch): Buffer {
+  const bytes = Buffer.alloc(BATCH_BYTES + examples.byteLength);
+  bytes.writeUInt32LE(step, 0);
+  bytes.writeUInt32LE(epoch, 4);
+  bytes.writeDoubleLE(learningRate ?? NaN, 8);
+  bytes.writeDoubleLE(lossWeight, 16);
+  bytes.set(bytesOf(examples), BATCH_BYTES);
+  return bytes;
+}
+
+function decodeBatch(file: string, payload: Buffer): TrainingBatch {
+  const ids = payload.subarray(BATCH_BYTES);
+  if (payload.length < BATCH_BYTES || ids.length % 4 !== 0)
+    throw new CorruptRecordError(
+      file,
+      'bytes of a batch',
+      `${BATCH_BYTES} and 4 an example`,
+      `${payload.length}`,
+    );
+  const learningRate = payload.readDoubleLE(8);
+  return {
+    step: payload.readUInt32LE(0),
+    epoch: payload.readUInt32LE(4),
+    learningRate: Number.isNaN(learningRate) ? null : learningRate,
+    lossWeight: payload.readDoubleLE(16),
+    examples: new Int32Array(Uint8Array.from(ids).buffer),
+  };
 }
 
 /** A record: `payload` with its length and checksums. */
@@ -161,7 +188,7 @@ export class TrainingOrderReader {
     let header = true;
     for (const { payload, end } of payloads(this.path)) {
       if (end > this.validBytes) return; // appended since
-      if (!header) yield toBatch(this.path, packer.unpack(payload));
+      if (!header) yield decodeBatch(this.path, payload);
       header = false;
     }
   }
@@ -178,7 +205,7 @@ export class TrainingOrderReader {
 }
 
 interface Payload {
-  readonly payload: Uint8Array;
+  readonly payload: Buffer;
   /** Where the next record starts. */
   readonly end: number;
 }
@@ -250,22 +277,4 @@ function checkHeader(file: string, header: unknown): void {
   if (kind !== KIND) throw new CorruptRecordError(file, 'kind', KIND, JSON.stringify(kind));
   if (typeof version !== 'number') throw new CorruptRecordError(file, 'version', 'a number', typeof version);
   if (version > VERSION) throw new UnsupportedVersionError(file, VERSION, version);
-}
-
-function toBatch(file: string, record: unknown): TrainingBatch {
-  const { step, epoch, examples, learningRate, lossWeight }: Record<string, unknown> = isMap(record)
-    ? record
-    : {};
-  if (
-    typeof step !== 'number' ||
-    typeof epoch !== 'number' ||
-    !(examples instanceof Uint8Array) ||
-    !(learningRate === null || typeof learningRate === 'number') ||
-    typeof lossWeight !== 'number'
-  ) {
-    const expected = 'step, epoch, examples, learningRate and lossWeight';
-    throw new CorruptRecordError(file, 'record', expected, JSON.stringify(record));
-  }
-  const ids = new Int32Array(Uint8Array.from(examples).buffer);
-  return { step, epoch, examples: ids, learningRate, lossWeight };
 }
