@@ -6,16 +6,11 @@ import type * as tf from '@tensorflow/tfjs';
 import { GradientCollectorCallback, prepareForGradientCollection } from '../../callbacks';
 import { applyHostFixes } from '../../lib/host-fixes';
 import { disposeBenchModel, type BenchModel, type BenchModelFactory, type OptimizerName } from './models';
+import type { Schedule } from './schedule';
 import { spread, type Spread } from './statistics';
-import { STEPS_A_TURN, Turns, type Player } from './turns';
+import { Turns, type Player } from './turns';
 import { BASELINE, type Variant } from './variants';
 import { verifyGradients } from './verification';
-
-export interface InterleaveOptions {
-  /** Timed steps of each variant, of which there are whole turns. */
-  readonly steps: number;
-  readonly optimizer: OptimizerName;
-}
 
 /** What one variant of one model measured. Times are of a training step, in milliseconds. */
 export interface Measurement {
@@ -32,15 +27,12 @@ export interface Measurement {
   readonly ending: number;
 }
 
-/** Turns before timing starts: first calls compile, allocate and draw projections. */
-const WARM_UP = 1;
-
 /** Losses of variants that compute the same thing drift apart by rounding alone, over one epoch of training. */
 const SAME_LOSS = 1e-2;
 
 /** One variant in training. */
 class Lane implements Player {
-  /** Of a step, on average over each turn. */
+  /** Of each turn. */
   readonly milliseconds: number[] = [];
   ending = 0;
   loss = NaN;
@@ -55,7 +47,7 @@ class Lane implements Player {
   }
 
   onTurn(milliseconds: number): void {
-    this.milliseconds.push(milliseconds / STEPS_A_TURN);
+    this.milliseconds.push(milliseconds);
   }
 
   async train(turns: Turns, directory: string): Promise<void> {
@@ -81,7 +73,8 @@ class Lane implements Player {
 export async function interleave(
   factory: BenchModelFactory,
   variants: readonly Variant[],
-  { steps, optimizer }: InterleaveOptions,
+  { stepsATurn, warmUp, steps }: Schedule,
+  optimizer: OptimizerName,
 ): Promise<Measurement[]> {
   const undo = applyHostFixes();
   for (const { collect, crossEntropy } of variants) {
@@ -89,12 +82,13 @@ export async function interleave(
       verifyGradients(factory({ batches: 1, crossEntropy }));
   }
   undo();
-  const batches = (WARM_UP + Math.ceil(steps / STEPS_A_TURN)) * STEPS_A_TURN;
+  const untimed = Math.ceil(warmUp / stepsATurn);
+  const batches = (untimed + Math.ceil(steps / stepsATurn)) * stepsATurn;
   const lanes = variants.map((variant) => {
     return new Lane(variant, factory({ batches, crossEntropy: variant.crossEntropy, optimizer }));
   });
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'bergson-bench-'));
-  const turns = new Turns(lanes);
+  const turns = new Turns(lanes, stepsATurn);
   const finished = lanes.map(async (lane) => {
     await lane.train(turns, directory);
   });
@@ -102,7 +96,10 @@ export async function interleave(
   fs.rmSync(directory, { recursive: true });
   checkLosses(lanes);
   const baseline = lanes.find(({ variant }) => variant.name === BASELINE);
-  const measurements = lanes.map((lane) => measurement(lane, baseline));
+  const measurements = lanes.map((lane) => {
+    const timesOf = ({ milliseconds }: Lane) => milliseconds.slice(untimed).map((time) => time / stepsATurn);
+    return measurement(lane, timesOf(lane), baseline && timesOf(baseline));
+  });
   for (const { bench } of lanes) disposeBenchModel(bench);
   return measurements;
 }
@@ -118,12 +115,12 @@ function checkLosses(lanes: readonly Lane[]): void {
 }
 
 function measurement(
-  { variant, bench, milliseconds, ending }: Lane,
-  baseline: Lane | undefined,
+  { variant, bench, ending }: Lane,
+  times: readonly number[],
+  baseline: readonly number[] | undefined,
 ): Measurement {
-  const timed = milliseconds.slice(WARM_UP);
-  const ratios = baseline?.milliseconds.slice(WARM_UP).map((time, turn) => (timed[turn] ?? NaN) / time);
-  const step = spread(timed);
+  const ratios = baseline?.map((time, turn) => (times[turn] ?? NaN) / time);
+  const step = spread(times);
   return {
     model: bench.name,
     variant: variant.name,

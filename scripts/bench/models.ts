@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { CausalSelfAttention, linear, TokenAndPosition, TokenLoss } from './causal-lm';
 import type { CrossEntropy } from '../../lib/losses';
+import type { Schedule } from './schedule';
 
 /** A compiled model and the data of one epoch. The caller disposes all of it with `disposeBenchModel`. */
 export interface BenchModel {
@@ -241,19 +242,19 @@ export function disposeBenchModel({ model, xs, ys }: BenchModel): void {
   tf.dispose([xs, ys]);
 }
 
-/** A model, and its timed steps a variant: about a minute on two cores. */
+/** A model, and how long it trains in each variant: about a minute on two cores. */
 interface NamedModel {
   readonly factory: BenchModelFactory;
-  readonly steps: number;
+  readonly schedule: Schedule;
 }
 
 export const MODELS: Readonly<Record<string, NamedModel>> = {
-  mlp: { factory: multilayerPerceptron, steps: 240 },
-  cnn: { factory: convolutional, steps: 160 },
-  'cnn-bn': { factory: normalizedConvolutional, steps: 120 },
-  lstm: { factory: recurrent, steps: 120 },
-  gpt: { factory: languageModel, steps: 64 },
-  words: { factory: wordClassifier, steps: 64 },
+  mlp: { factory: multilayerPerceptron, schedule: { stepsATurn: 32, warmUp: 1024, steps: 960 } },
+  cnn: { factory: convolutional, schedule: { stepsATurn: 32, warmUp: 512, steps: 640 } },
+  'cnn-bn': { factory: normalizedConvolutional, schedule: { stepsATurn: 16, warmUp: 160, steps: 240 } },
+  lstm: { factory: recurrent, schedule: { stepsATurn: 16, warmUp: 160, steps: 240 } },
+  gpt: { factory: languageModel, schedule: { stepsATurn: 8, warmUp: 16, steps: 64 } },
+  words: { factory: wordClassifier, schedule: { stepsATurn: 32, warmUp: 256, steps: 320 } },
 };
 
 export function modelNamed(name: string): NamedModel {

@@ -11,9 +11,6 @@ import { ownPeak, peakAlone } from './peak-memory';
 import type { Spread } from './statistics';
 import { BASELINE, VARIANTS } from './variants';
 
-/** Steps of the processes whose peak memory is measured. */
-const PEAK_STEPS = 4;
-
 /** What `--json` prints. */
 interface Report {
   readonly machine: { readonly processor: string; readonly cores: number; readonly platform: string };
@@ -22,7 +19,7 @@ interface Report {
 }
 
 async function main(): Promise<void> {
-  const { models, variants, optimizer, steps, json } = await yargs(hideBin(process.argv))
+  const { models, variants, optimizer, steps, warmUp, json } = await yargs(hideBin(process.argv))
     .usage('$0 times training steps, with and without what this project adds to them')
     .option('models', {
       type: 'string',
@@ -44,7 +41,11 @@ async function main(): Promise<void> {
     })
     .option('steps', {
       type: 'number',
-      describe: 'Timed steps for each variant (default: from 240 to 64, by model)',
+      describe: 'Timed steps for each variant (default: from 960 to 64, by model)',
+    })
+    .option('warm-up', {
+      type: 'number',
+      describe: 'Steps for each variant before those (default: from 1,024 to 16, by model)',
     })
     .option('json', { type: 'boolean', default: false, describe: 'Print the report as JSON' })
     .strict()
@@ -54,10 +55,11 @@ async function main(): Promise<void> {
   const chosen = VARIANTS.filter(({ name }) => variants.includes(name));
   const measurements: (Measurement & { peakMegabytes: number })[] = [];
   for (const name of models) {
-    const { factory, steps: usual } = modelNamed(name);
-    for (const measured of await interleave(factory, chosen, { steps: steps ?? usual, optimizer })) {
+    const { factory, schedule: usual } = modelNamed(name);
+    const schedule = { ...usual, steps: steps ?? usual.steps, warmUp: warmUp ?? usual.warmUp };
+    for (const measured of await interleave(factory, chosen, schedule, optimizer)) {
       const alone = chosen.length === 1 && models.length === 1;
-      const peakMegabytes = alone ? ownPeak() : peakAlone(measured.model, measured.variant, PEAK_STEPS);
+      const peakMegabytes = alone ? ownPeak() : peakAlone(measured.model, measured.variant);
       measurements.push({ ...measured, peakMegabytes });
     }
   }

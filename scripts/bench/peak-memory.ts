@@ -3,10 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The most memory a process that trains `model` in this variant alone, for `steps` steps, holds, in MB. */
-export function peakAlone(model: string, variant: string, steps: number): number {
+/** The most memory a process that trains `model` in this variant alone, for one turn, holds, in MB. */
+export function peakAlone(model: string, variant: string): number {
   const script = join(__dirname, 'overhead.js');
-  const options = ['--models', model, '--variants', variant, '--steps', `${steps}`, '--json'];
+  const options = ['--models', model, '--variants', variant, '--warm-up', '0', '--steps', '1', '--json'];
   const { stdout, stderr } = spawnSync(process.execPath, [script, ...options], { encoding: 'utf8' });
   if (stdout === '') throw new Error(`${model}, ${variant}: ${stderr}`);
   const report = JSON.parse(stdout) as { measurements: { peakMegabytes: number }[] };

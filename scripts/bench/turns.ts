@@ -6,12 +6,9 @@ import { awaitBackground } from '../../kernels/background';
 export interface Player {
   /** Runs before each turn and returns what runs after it; neither is timed. */
   enter(): () => void;
-  /** Told how long each turn took, in milliseconds: {@link STEPS_A_TURN} training steps with all their callbacks. */
+  /** Told how long each turn took, in milliseconds: that is, some training steps with all their callbacks. */
   onTurn(milliseconds: number): void;
 }
-
-/** What a step leaves to the background is done during the next one, of the same player. */
-export const STEPS_A_TURN = 8;
 
 /**
  * Hands turns around until every player has left. A turn lasts from a player's batch to that of its next turn: the steps, the
@@ -25,13 +22,18 @@ export class Turns {
   private rounds = 0;
   private current: { player: Player; start: number; leave: () => void } | null = null;
 
-  constructor(players: readonly Player[]) {
+  /** What a step leaves to the background is done during the next one of its turn, but for the last one's. */
+  constructor(
+    players: readonly Player[],
+    readonly stepsATurn: number,
+  ) {
     this.players = [...players];
   }
 
   /** Put first among the callbacks of a player's `fit`, which must train for one epoch. */
   callback(player: Player): tf.Callback {
     return new TurnCallback(
+      this.stepsATurn,
       () => this.wait(player),
       () => {
         this.finishTurn(player);
@@ -94,6 +96,7 @@ export class Turns {
 
 class TurnCallback extends tf.Callback {
   constructor(
+    private readonly stepsATurn: number,
     private readonly wait: () => Promise<void>,
     private readonly finish: () => void,
   ) {
@@ -101,7 +104,7 @@ class TurnCallback extends tf.Callback {
   }
 
   override onBatchBegin(batch: number): Promise<void> {
-    return batch % STEPS_A_TURN === 0 ? this.wait() : Promise.resolve();
+    return batch % this.stepsATurn === 0 ? this.wait() : Promise.resolve();
   }
 
   override onEpochEnd(): Promise<void> {
