@@ -17,6 +17,11 @@ export function guardWrite<Result>(file: string, bytes: number, action: () => Re
   }
 }
 
+/** The bytes under `array`, not copied. */
+export function bytesOf(array: NodeJS.ArrayBufferView): Uint8Array {
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}
+
 /** Writes all of `bytes` at `position`, or at the file's end when it is null (files opened to append). */
 export function writeFully(
   descriptor: number,

@@ -9,6 +9,7 @@ import {
   RowNotWrittenError,
   StoreNotFoundError,
 } from '../errors';
+import { bytesOf } from './disk';
 import {
   BLOCK_BYTES,
   STORE_FILES,
@@ -25,7 +26,7 @@ import {
 import { readManifest, type StoreManifest } from './manifest';
 import { emptyNorms, measureNorms, readNorms, type RowNorms } from './norms';
 import { currentDirectory } from './replace-directory';
-import { allocateRows, bytesOf, decodeRows } from './row-codec';
+import { allocateRows, decodeRows } from './row-codec';
 import { readRowBytes, type RowFile } from './row-file';
 import { readScales } from './row-scales';
 import { TokenOffsets } from './token-offsets';

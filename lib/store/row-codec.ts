@@ -25,11 +25,6 @@ export function allocateRows(layout: StoreLayout, rows: number): Float32Array | 
   return layout.dtype === 'float32' ? new Float32Array(length) : new Uint16Array(length);
 }
 
-/** The bytes under `stored`, not copied. */
-export function bytesOf(stored: NodeJS.ArrayBufferView): Uint8Array {
-  return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
-}
-
 /** Squares of numbers, summed: of all that were written, and of what rounding took from them. */
 export interface Energy {
   readonly total: number;

@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs';
 import { CorruptStoreError } from '../errors';
-import { forEachRun, guardWrite, writeFileAtomic, writeFully } from './disk';
+import { bytesOf, forEachRun, guardWrite, writeFileAtomic, writeFully } from './disk';
 
 /** The scales [rows] in `file`, in memory that threads share. Throws {@link CorruptStoreError}. */
 export function readScales(file: string, rows: number): Float32Array {
@@ -48,7 +48,7 @@ export class ScaleFile {
       this.descriptor = guardWrite(this.file, 0, () => fs.openSync(this.file, 'r+'));
     }
     const { descriptor, file } = this;
-    const bytes = new Uint8Array(scales.buffer, scales.byteOffset, scales.byteLength);
+    const bytes = bytesOf(scales);
     const together = (i: number) => ids[i] === (ids[i - 1] ?? 0) + 1;
     forEachRun(ids.length, together, (begin, end) => {
       writeFully(descriptor, file, bytes.subarray(4 * begin, 4 * end), 4 * (ids[begin] ?? 0));

@@ -1,7 +1,7 @@
 /** Hugging Face's safetensors: named tensors behind a JSON header. Reads one tensor at a time. */
 import fs from 'node:fs';
 import { ClosedError, InvalidSafetensorsError } from '../errors';
-import { readFully, writeChunksAtomic } from './disk';
+import { bytesOf, readFully, writeChunksAtomic } from './disk';
 import { isMap } from './record-file';
 
 /** How each dtype is held in memory; float16 and bfloat16 as raw bits, booleans as bytes. */
@@ -94,7 +94,7 @@ function* chunksOf(file: string, head: Buffer, entries: readonly (readonly [stri
       const found = `${values.constructor.name} of ${values.length}`;
       throw new InvalidSafetensorsError(file, name, `${ARRAYS[dtype].name} of ${expected}`, found);
     }
-    yield new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    yield bytesOf(values);
   }
 }
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { CorruptStoreError } from '../errors';
-import { guardWrite, writeFileAtomic } from './disk';
+import { bytesOf, guardWrite, writeFileAtomic } from './disk';
 import {
   STORE_FILES,
   columnOffsets,
@@ -15,7 +15,7 @@ import {
 } from './format';
 import { writeManifest, type FileChecksum, type PreconditionedRows } from './manifest';
 import { emptyNorms, measureNorms, writeNorms } from './norms';
-import { allocateRows, bytesOf, decodeRows } from './row-codec';
+import { allocateRows, decodeRows } from './row-codec';
 import { readScales } from './row-scales';
 import { sha256 } from './record-file';
 

@@ -3,9 +3,8 @@ import fs from 'node:fs';
 import { crc32 } from 'node:zlib';
 import type { FileWrite } from '../../kernels/write-rows';
 import { ClosedError, CorruptRecordError, UnsupportedVersionError } from '../errors';
-import { guardWrite, readFully, writeFully } from './disk';
+import { bytesOf, guardWrite, readFully, writeFully } from './disk';
 import { isMap, packer } from './record-file';
-import { bytesOf } from './row-codec';
 
 /** How far a step of plain gradient descent goes along the gradient of an example's own loss: the product of the two. */
 export interface StepRate {

@@ -12,7 +12,7 @@ import {
   StoreExistsError,
 } from '../errors';
 import { BegunRows } from './begun-rows';
-import { forEachRun, guardWrite, presize, writeFileAtomic, writeFully } from './disk';
+import { bytesOf, forEachRun, guardWrite, presize, writeFileAtomic, writeFully } from './disk';
 import {
   STORE_FILES,
   checkLayout,
@@ -23,7 +23,7 @@ import {
   rowWidth,
   type StoreLayout,
 } from './format';
-import { bytesOf, decodeRows, encodeRows, type EncodedRows } from './row-codec';
+import { decodeRows, encodeRows, type EncodedRows } from './row-codec';
 import { ScaleFile } from './row-scales';
 import { sealStore, type SealOptions } from './seal';
 import type { TokenOffsets } from './token-offsets';

@@ -6,7 +6,7 @@ import { awaitBackground } from '../../kernels/background';
 export interface Player {
   /** Runs before each turn and returns what runs after it; neither is timed. */
   enter(): () => void;
-  /** Told how long each turn took, in milliseconds: that is, some training steps with all their callbacks. */
+  /** Told how long each turn took, in milliseconds: its training steps with all their callbacks. */
   onTurn(milliseconds: number): void;
 }
 
