@@ -95,15 +95,10 @@ export class GradientStoreWriter {
     checkSpace(directory, total);
     if (offsets !== undefined) writeFileAtomic(at(STORE_FILES.offsets), [offsets.encode()]);
     writeFileAtomic(at(STORE_FILES.info), [Buffer.from(encodeInfo(layout))]);
-    const written = WrittenFlags.create(at(STORE_FILES.written), layout.rows);
-    try {
-      const gradients = presize(at(STORE_FILES.gradients), total);
-      const scales = ScaleFile.open(at(STORE_FILES.scales), layout.rows);
-      return new GradientStoreWriter(directory, layout, gradients, written, scales);
-    } catch (error) {
-      written.close();
-      throw error;
-    }
+    const gradients = presize(at(STORE_FILES.gradients), total);
+    return GradientStoreWriter.withFiles(directory, layout, gradients, () =>
+      WrittenFlags.create(at(STORE_FILES.written), layout.rows),
+    );
   }
 
   /**
@@ -133,9 +128,28 @@ export class GradientStoreWriter {
       throw new CorruptStoreError(at(STORE_FILES.gradients), 'bytes', bytes, sizes[1] ?? 0);
     }
     const gradients = guardWrite(directory, 0, () => fs.openSync(at(STORE_FILES.gradients), 'r+'));
-    const written = WrittenFlags.open(at(STORE_FILES.written), flags.subarray(0, found.rows));
-    const scales = ScaleFile.open(at(STORE_FILES.scales), found.rows);
-    return new GradientStoreWriter(directory, found, gradients, written, scales);
+    return GradientStoreWriter.withFiles(directory, found, gradients, () =>
+      WrittenFlags.open(at(STORE_FILES.written), flags.subarray(0, found.rows)),
+    );
+  }
+
+  /** Opens the files beside `gradients`; if one does not open, none stays open. */
+  private static withFiles(
+    directory: string,
+    layout: StoreLayout,
+    gradients: number,
+    openFlags: () => WrittenFlags,
+  ): GradientStoreWriter {
+    let written: WrittenFlags | undefined;
+    try {
+      written = openFlags();
+      const scales = ScaleFile.open(path.join(directory, STORE_FILES.scales), layout.rows);
+      return new GradientStoreWriter(directory, layout, gradients, written, scales);
+    } catch (error) {
+      written?.close();
+      fs.closeSync(gradients);
+      throw error;
+    }
   }
 
   /** From now on `observer` sees what is written. */

@@ -4,6 +4,7 @@ import { Float16Array } from '@petamoriken/float16';
 import { CheckpointError, InvalidSafetensorsError } from '../../callbacks';
 import { Checkpoint } from '../../lib/models/checkpoint';
 import { writeSafetensors, type SafetensorsTensor } from '../../lib/store/safetensors';
+import { openFiles } from '../support/open-files';
 import { temporaryDirectory } from '../support/temporary-directory';
 
 const root = temporaryDirectory();
@@ -35,8 +36,6 @@ const SHARDS = {
   'model-00001-of-00002.safetensors': { first: float32(1, 2), both: float32(3) },
   'model-00002-of-00002.safetensors': { second: float32(4), both: float32(5) },
 };
-
-const openFiles = () => fs.readdirSync('/proc/self/fd').length;
 
 it('reads each tensor from the shard that the index names', () => {
   const directory = sharded(SHARDS);

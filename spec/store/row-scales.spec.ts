@@ -7,6 +7,7 @@ import { rowsChecksum } from '../../lib/store/manifest';
 import { GradientStoreReader } from '../../lib/store/reader';
 import { sealStore } from '../../lib/store/seal';
 import { GradientStoreWriter } from '../../lib/store/writer';
+import { openFiles } from '../support/open-files';
 import { temporaryDirectory } from '../support/temporary-directory';
 import { writeStore } from './support';
 
@@ -144,6 +145,16 @@ test('an interrupted store has its scales, goes on with them, and makes room for
   }
   await expect(reader.verify()).resolves.toContain('scales.bin');
   reader.close();
+});
+
+test('a store of which a file is damaged is not gone on with, and no file stays open', () => {
+  const writer = GradientStoreWriter.create(newDirectory(), layout);
+  writer.write(Int32Array.of(1), large);
+  writer.abort();
+  fs.truncateSync(path.join(writer.directory, 'scales.bin'), 8);
+  const before = openFiles();
+  expect(() => GradientStoreWriter.resume(writer.directory, layout)).toThrow(errors.CorruptStoreError);
+  expect(openFiles()).toBe(before);
 });
 
 test('a kill while room is made leaves scales that open and can be sealed', async () => {
