@@ -15,10 +15,8 @@ export interface Addon {
   registerOperations(): string;
   /** Whether operations called on this thread that can are to leave their work to the background from now on. */
   useBackground(wanted: boolean): void;
-  /** Begins all that was left there. Returns how many jobs that is since the process began. */
-  startBackground(): number;
-  /** Returns once the first `jobs` of them are done. */
-  awaitBackground(jobs: number): void;
+  /** Returns once all that was left there is done. */
+  awaitBackground(): void;
   /**
    * See kernels/write-rows.ts, and of the integers and reals kernels/row-terms.ts. What the next operation `BergsonWriteRows` on this
    * thread is to do.
@@ -34,11 +32,8 @@ export interface Addon {
     filePositions: readonly number[],
     bytes: readonly Uint8Array[],
   ): PreparedRowWrite;
-  /**
-   * What became of it, once the first `jobs` of the background's are done. Null: it is written. Else the number of the kind in
-   * row-write.h, where, and the value there.
-   */
-  rowOutcome(write: PreparedRowWrite, jobs: number): [kind: number, at: number, value: number] | null;
+  /** Waits for it. Null: it is written. Else the number of the kind in row-write.h, where, and the value there. */
+  rowOutcome(write: PreparedRowWrite): [kind: number, at: number, value: number] | null;
   /** Why the CUDA driver does not take the kernels; empty if it does. */
   cudaProblem(): string;
   /**

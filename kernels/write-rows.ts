@@ -1,8 +1,7 @@
 /** Gradients from TensorFlow's memory to a file, by the addon, without passing through JavaScript's. */
 import { getSystemErrorName } from 'node:util';
-import type { Addon, PreparedRowWrite } from './addon';
-import { startBackground, type BackgroundWork } from './background';
-import { nativeAddon, nativeProcessor } from './native';
+import { loadAddon, type Addon, type PreparedRowWrite } from './addon';
+import { nativeProcessor } from './native';
 import { RowProgram, type RowTerm } from './row-terms';
 
 /** Bytes that go to a place in a file that is open. */
@@ -48,12 +47,11 @@ export class BegunRowWrite {
     private readonly addon: Addon,
     private readonly write: RowWrite,
     private readonly prepared: PreparedRowWrite,
-    private readonly work: BackgroundWork,
   ) {}
 
   /** Waits for it. */
   outcome(): RowOutcome {
-    const outcome = this.addon.rowOutcome(this.prepared, this.work);
+    const outcome = this.addon.rowOutcome(this.prepared);
     if (outcome === null) return WRITTEN;
     const [kind, at, value] = outcome;
     switch (kind) {
@@ -82,7 +80,7 @@ export class BegunRowWrite {
  * @throws Error when the shapes do not fit, or unless {@link writesRows}.
  */
 export function beginRowWrite(write: RowWrite): BegunRowWrite {
-  const [addon, backend] = [nativeAddon(), nativeProcessor()];
+  const [addon, backend] = [loadAddon(), nativeProcessor()];
   if (typeof addon === 'string' || backend === null)
     throw new Error('internal: there is no addon to write rows');
   const { descriptor, positions, columns, width, factor, after } = write;
@@ -101,6 +99,6 @@ export function beginRowWrite(write: RowWrite): BegunRowWrite {
     after.map((part) => part.bytes),
   );
   const count = { name: 'N', type: backend.binding.TF_ATTR_INT, value: program.inputs.length };
-  backend.executeSingleOutput('BergsonWriteRows', [count], program.inputs).dispose();
-  return new BegunRowWrite(addon, write, prepared, startBackground());
+  backend.executeMultipleOutputs('BergsonWriteRows', [count], program.inputs, 0);
+  return new BegunRowWrite(addon, write, prepared);
 }

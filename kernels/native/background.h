@@ -36,24 +36,23 @@ class Background {
     return wanted;
   }
 
-  // Takes a job of `work` multiplications, which is begun when there is enough to do, or at `start` or `wait`. What it owns is
-  // freed by the thread that leaves it, when it next calls one of the three, and before `wait` returns: tensors may be memory
-  // of JavaScript's, which only its own thread can give back.
-  void leave(double work, std::function<void()> job) {
+  // Takes a job of `work` multiplications, which is begun, with all before it, when there is enough to do, or at `wait`. What it
+  // owns is freed by the thread that leaves it, when it next leaves one, and before `wait` returns: tensors may be memory of
+  // JavaScript's, which only its own thread can give back. Returns how many jobs were left since the process began, with this one.
+  std::size_t leave(double work, std::function<void()> job) {
     free_finished();
-    std::lock_guard<std::mutex> lock(mutex_);
+    std::unique_lock<std::mutex> lock(mutex_);
     if (left_++ == 0) std::thread([this] { serve(); }).detach();
     jobs_.push_back({std::this_thread::get_id(), std::move(job)});
     work_ += work;
-    if (work_ >= kWorthWaking) wake();
-  }
-
-  // Begins all that was left; returns how many jobs that is, since the process began.
-  std::size_t start() {
-    free_finished();
-    std::lock_guard<std::mutex> lock(mutex_);
-    wake();
-    return left_;
+    const std::size_t left = left_;
+    if (work_ < kWorthWaking) return left;
+    work_ = 0;
+    started_ = left;
+    // Whoever wakes finds the lock free.
+    lock.unlock();
+    wake_.notify_one();
+    return left;
   }
 
   // Returns once the first `last` jobs are done. Does those itself that the thread has not begun, and its share of the one
@@ -86,12 +85,6 @@ class Background {
 
   // A tenth of another thread's share, where there is no time to spare.
   static constexpr int kNiceness = 10;
-
-  void wake() {
-    work_ = 0;
-    started_ = left_;
-    wake_.notify_one();
-  }
 
   void serve() {
 #ifdef __linux__

@@ -153,12 +153,8 @@ napi_value use_background(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-napi_value start_background(napi_env env, napi_callback_info) {
-  return to_number(env, static_cast<double>(bergson::Background::instance().start()));
-}
-
-napi_value await_background(napi_env env, napi_callback_info info) {
-  bergson::Background::instance().wait(static_cast<std::size_t>(number(env, only_argument(env, info))));
+napi_value await_background(napi_env, napi_callback_info) {
+  bergson::Background::instance().wait(SIZE_MAX);
   return nullptr;
 }
 
@@ -215,16 +211,13 @@ napi_value prepare_row_write(napi_env env, napi_callback_info info) {
   return external(env, std::move(write));
 }
 
-// Arguments: the write, and how many of the background's jobs to wait for. Null if it is written, else [what happened, where, with
-// which value], as RowOutcome.
+// Waits for a write. Null if it is written, else [what happened, where, with which value], as RowOutcome.
 napi_value row_outcome(napi_env env, napi_callback_info info) {
-  std::size_t count = 2;
-  napi_value arguments[2];
-  napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
   void* data = nullptr;
-  napi_get_value_external(env, arguments[0], &data);
-  bergson::Background::instance().wait(static_cast<std::size_t>(number(env, arguments[1])));
-  const bergson::RowOutcome& outcome = (*static_cast<std::shared_ptr<bergson::RowWrite>*>(data))->outcome;
+  napi_get_value_external(env, only_argument(env, info), &data);
+  const bergson::RowWrite& write = **static_cast<std::shared_ptr<bergson::RowWrite>*>(data);
+  bergson::Background::instance().wait(write.jobs);
+  const bergson::RowOutcome& outcome = write.outcome;
   napi_value result;
   if (outcome.kind == bergson::RowOutcome::kWritten) {
     napi_get_null(env, &result);
@@ -252,7 +245,6 @@ NAPI_MODULE_INIT() {
       {"useInstructionSet", nullptr, use_instruction_set, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"cudaProblem", nullptr, cuda_problem, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"useBackground", nullptr, use_background, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
-      {"startBackground", nullptr, start_background, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"prepareRowWrite", nullptr, prepare_row_write, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"rowOutcome", nullptr, row_outcome, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"awaitBackground", nullptr, await_background, nullptr, nullptr, nullptr, napi_enumerable, nullptr},

@@ -50,7 +50,6 @@ class Gradients : public RowTerm {
   }
   std::size_t examples() const override { return input_.examples(); }
   std::size_t width() const override { return input_.positions() * input_.width(); }
-  double work() const override { return 0; }
   const float* numbers(std::vector<float>&) const override { return input_.data(); }
   std::string text() const override { return input_.text(); }
 
@@ -75,7 +74,6 @@ class Projection : public RowTerm {
   }
   std::size_t examples() const override { return factors_.examples; }
   std::size_t width() const override { return factors_.p * factors_.q; }
-  double work() const override { return projection_work(factors_); }
   const float* numbers(std::vector<float>& buffer) const override {
     float* out = scratch(buffer, examples() * width());
     if (examples() * width() > 0) project_factors(factors_, out);
@@ -108,7 +106,6 @@ class Channels : public RowTerm {
   }
   std::size_t examples() const override { return sums_.examples; }
   std::size_t width() const override { return left_.present() ? left_[1] : outputs(); }
-  double work() const override { return static_cast<double>(2 * sums_.examples * sums_.positions * sums_.channels); }
   const float* numbers(std::vector<float>& buffer) const override {
     const std::size_t n = examples(), channels = sums_.channels;
     thread_local std::vector<float> sums;

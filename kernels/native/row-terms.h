@@ -17,8 +17,6 @@ class RowTerm {
   virtual std::size_t examples() const = 0;
   // Numbers of an example.
   virtual std::size_t width() const = 0;
-  // The multiplications that it takes.
-  virtual double work() const = 0;
   // The numbers [examples, width], in `buffer` unless they are somewhere already.
   virtual const float* numbers(std::vector<float>& buffer) const = 0;
   // For messages.

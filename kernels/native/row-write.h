@@ -33,6 +33,7 @@ struct RowWrite {
   double factor;                        // of all numbers
   std::vector<FileWrite> after;         // in this order
   bool later;                           // in the background
+  std::size_t jobs = 0;                 // of the background's, which are done when it is
   RowOutcome outcome;
 };
 

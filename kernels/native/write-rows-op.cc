@@ -1,5 +1,6 @@
-// BergsonWriteRows: what rows are made of (row-terms.h) -> a number that says nothing. Writes them to the files that were prepared
-// (row-write.h). In the background where there is one.
+// BergsonWriteRows: what rows are made of (row-terms.h) -> nothing. Writes them to the files that were prepared (row-write.h). In
+// the background where there is one, which begins at once, and all else that was left to it.
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <vector>
@@ -27,14 +28,6 @@ std::string wrong(const std::vector<RowColumn>& columns, const RowWrite& write) 
   return "";
 }
 
-double work_of(const std::vector<RowColumn>& columns) {
-  double work = 0;
-  for (const RowColumn& column : columns) {
-    for (const auto& term : column.terms) work += term->work();
-  }
-  return work;
-}
-
 void compute(void*, TF_OpKernelContext* context) {
   const std::shared_ptr<RowWrite> write = take_row_write();
   if (write == nullptr) {
@@ -54,15 +47,14 @@ void compute(void*, TF_OpKernelContext* context) {
     return;
   }
   const auto job = [write, columns] { write_rows(*write, *columns); };
-  if (write->later) Background::instance().leave(work_of(*columns), job);
+  if (write->later) write->jobs = Background::instance().leave(std::numeric_limits<double>::infinity(), job);
   else job();
-  write_output(context, {}, [](float* out) { *out = 0; });
 }
 
 }  // namespace
 
 Operation write_rows_operation() {
-  return {kName, {"inputs: N * float"}, {"N: int >= 1"}, {"nothing: float"}, create_nothing, compute, nullptr, destroy_nothing};
+  return {kName, {"inputs: N * float"}, {"N: int >= 1"}, {}, create_nothing, compute, nullptr, destroy_nothing};
 }
 
 }  // namespace bergson

@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs';
-import { awaitBackground, inBackground, startBackground } from '../../kernels/background';
+import tf = require('@tensorflow/tfjs');
+import { awaitBackground, inBackground } from '../../kernels/background';
 import { projectPositions, type ProjectedFactors } from '../../kernels/project-factors';
 import { projectPatches, type ProjectedPatches } from '../../kernels/project-patches';
 import { projectNormalized, type KernelMoments } from '../../kernels/project-normalized';
@@ -84,16 +84,18 @@ describeOnProcessor('projections in the background', () => {
 
   it('leave it to this thread to free inputs that are memory of its own', () => {
     // On another one, which V8 does not expect, these ended the process in three runs of four.
-    const sides = { right: random([8, 4], 1) as tf.Tensor2D, left: random([8, 4], 2) as tf.Tensor2D };
+    // A thread begins when there are 8 million multiplications to do: here, some two hundred times.
+    const sides = { right: random([64, 16], 1) as tf.Tensor2D, left: random([64, 16], 2) as tf.Tensor2D };
     for (let i = 0; i < 20_000; i++) {
       tf.tidy(() => {
-        const [activations, outputGradients] = [0, 1].map(() => tf.tensor2d(new Float32Array(64), [8, 8]));
+        const [activations, outputGradients] = [0, 1].map(() =>
+          tf.tensor2d(new Float32Array(2048), [32, 64]),
+        );
         const factors = { activations, outputGradients, ...sides, biasRow: null, multiplier: 1 };
         inBackground(() => projectPositions(factors as ProjectedFactors));
-        startBackground();
         for (let other = 0; other < 4; other++) tf.square(tf.tensor1d(new Float32Array(16)));
       });
-      if (i % 8 === 0) awaitBackground();
+      if (i % 200 === 0) awaitBackground();
     }
     awaitBackground();
     tf.dispose(Object.values(sides));
@@ -107,17 +109,14 @@ describeOnProcessor('projections in the background', () => {
     tf.dispose(several);
   });
 
-  it('are there when their part of the work is, and go on without being awaited once begun', async () => {
-    const first = inBackground(project['linear maps']);
-    const work = startBackground();
-    const second = inBackground(project.convolutions);
-    awaitBackground(work);
-    expect(first.dataSync()[0]).not.toBeNaN();
-    startBackground();
-    for (let waited = 0; Number.isNaN(second.dataSync()[0]) && waited < 5000; waited++)
+  it('go on without being awaited once there is work worth a thread', async () => {
+    const several = Array.from({ length: 40 }, () => inBackground(project['linear maps']));
+    const [first] = several;
+    for (let waited = 0; Number.isNaN(first?.dataSync()[0]) && waited < 5000; waited++)
       await new Promise((resolve) => setTimeout(resolve, 1));
-    expect(second.dataSync()[0]).not.toBeNaN();
-    tf.dispose([first, second]);
+    expect(first?.dataSync()[0]).not.toBeNaN();
+    awaitBackground();
+    tf.dispose(several);
   });
 
   it.each<[string, Shape, Shape]>([

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { inBackground } from '../../kernels/background';
 import { projectPositions } from '../../kernels/project-factors';
 import { beginRowWrite, type FileWrite, type RowOutcome, type RowWrite } from '../../kernels/write-rows';
@@ -117,6 +117,18 @@ describeOnProcessor('rows that the addon writes', () => {
     for (const { gradients } of columns) gradients.dispose();
     expect(begun.outcome()).toEqual({ kind: 'written' });
     expect(new Float32Array(Uint8Array.from(fs.readFileSync(file)).buffer)).toEqual(expected);
+  });
+
+  it('are written before anyone asks for the outcome', async () => {
+    const columns = [columnOf(tf.ones([3, WIDTH]), 0)];
+    const positions = Float64Array.of(0, ROW_BYTES, 2 * ROW_BYTES);
+    const after = [record('done', 0)];
+    const begun = beginRowWrite({ file, descriptor, positions, columns, width: WIDTH, factor: 1, after });
+    for (let waited = 0; fs.statSync(log).size === 0 && waited < 5000; waited++)
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(rowOf(2)[0]).toBe(1);
+    expect(begun.outcome()).toEqual({ kind: 'written' });
+    for (const { gradients } of columns) gradients.dispose();
   });
 
   it.each([

@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { Addon } from '../../../kernels/addon';
 import { loadBackend } from '../../../lib/backend';
 import { nativeAddon, nativeBackend } from '../../../kernels/native';
@@ -217,10 +217,9 @@ function writeRows(addon: Addon, backend: TensorFlowBackend, rows: Rows): 'resul
     tf.tidy(() => {
       const tensors = inputs.map((shape) => tf.ones(shape));
       const count = { name: 'N', type: backend.binding.TF_ATTR_INT, value: tensors.length };
-      backend.executeSingleOutput(ROWS, [count], tensors);
+      backend.executeMultipleOutputs(ROWS, [count], tensors, 0);
     });
-    if (addon.rowOutcome(prepared, addon.startBackground()) !== null)
-      throw new Error('internal: not written');
+    if (addon.rowOutcome(prepared) !== null) throw new Error('internal: not written');
     if (fs.statSync(file).size !== 4 * n * width) throw new Error('internal: not written whole');
     return 'result';
   } catch (error) {
