@@ -45,7 +45,9 @@ export class TrainingOrderWriter {
       file,
       guardWrite(file, 0, () => fs.openSync(file, 'w')),
     );
-    writer.appendPayload(packer.pack({ kind: KIND, version: VERSION }));
+    writer.appendRecord(
+      frame(Buffer.concat([Buffer.alloc(FRAME_BYTES), packer.pack({ kind: KIND, version: VERSION })])),
+    );
     return writer;
   }
 
@@ -66,12 +68,12 @@ export class TrainingOrderWriter {
 
   /** Appends one batch. Throws DiskWriteError; the log then ends where it did, and may be appended to again. */
   append(batch: TrainingBatch): void {
-    this.appendPayload(encodeBatch(batch));
+    this.appendRecord(encodeBatch(batch));
   }
 
   /** What appends one batch when it is written, which is up to the caller; the log counts it as written already. */
   toAppend(batch: TrainingBatch): FileWrite {
-    const bytes = frame(encodeBatch(batch));
+    const bytes = encodeBatch(batch);
     const write = { file: this.path, descriptor: this.openDescriptor(), position: this.size, bytes };
     this.size += bytes.length;
     return write;
@@ -94,9 +96,8 @@ export class TrainingOrderWriter {
     fs.closeSync(descriptor);
   }
 
-  private appendPayload(payload: Uint8Array): void {
+  private appendRecord(bytes: Buffer): void {
     const descriptor = this.openDescriptor();
-    const bytes = frame(payload);
     try {
       writeFully(descriptor, this.path, bytes, this.size);
     } catch (error) {
@@ -112,15 +113,15 @@ export class TrainingOrderWriter {
   }
 }
 
-/** Laid out by hand: a packer's way to the same few numbers, run once a step, costs several times as much. */
+/** A batch's record, laid out by hand: a packer's way to the same few numbers, run once a step, costs several times as much. */
 function encodeBatch({ step, epoch, learningRate, lossWeight, examples }: TrainingBatch): Buffer {
-  const bytes = Buffer.alloc(BATCH_BYTES + examples.byteLength);
-  bytes.writeUInt32LE(step, 0);
-  bytes.writeUInt32LE(epoch, 4);
-  bytes.writeDoubleLE(learningRate ?? NaN, 8);
-  bytes.writeDoubleLE(lossWeight, 16);
-  bytes.set(bytesOf(examples), BATCH_BYTES);
-  return bytes;
+  const record = Buffer.allocUnsafe(FRAME_BYTES + BATCH_BYTES + examples.byteLength);
+  record.writeUInt32LE(step, FRAME_BYTES);
+  record.writeUInt32LE(epoch, FRAME_BYTES + 4);
+  record.writeDoubleLE(learningRate ?? NaN, FRAME_BYTES + 8);
+  record.writeDoubleLE(lossWeight, FRAME_BYTES + 16);
+  record.set(bytesOf(examples), FRAME_BYTES + BATCH_BYTES);
+  return frame(record);
 }
 
 function decodeBatch(file: string, payload: Buffer): TrainingBatch {
@@ -142,14 +143,13 @@ function decodeBatch(file: string, payload: Buffer): TrainingBatch {
   };
 }
 
-/** A record: `payload` with its length and checksums. */
-function frame(payload: Uint8Array): Buffer {
-  const bytes = Buffer.alloc(FRAME_BYTES + payload.length);
-  bytes.writeUInt32LE(payload.length, 0);
-  bytes.writeUInt32LE(crc32(bytes.subarray(0, 4)), 4);
-  bytes.writeUInt32LE(crc32(payload), 8);
-  bytes.set(payload, FRAME_BYTES);
-  return bytes;
+/** Writes before a record's payload, for which it has room, the payload's length and the checksums. Returns the record. */
+function frame(record: Buffer): Buffer {
+  const payload = record.subarray(FRAME_BYTES);
+  record.writeUInt32LE(payload.length, 0);
+  record.writeUInt32LE(crc32(record.subarray(0, 4)), 4);
+  record.writeUInt32LE(crc32(payload), 8);
+  return record;
 }
 
 /** Reads a log from its start, as often as asked, holding one chunk of it in memory. */
