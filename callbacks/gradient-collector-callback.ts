@@ -1,5 +1,5 @@
 /** The callback that records a run while `model.fit` or `model.fitDataset` trains. Lifecycle only: no mathematics, no bytes. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { findTraining, reportsExampleIds, type Training } from '../lib/capture/training';
 import { UnpreparedModelError } from '../lib/errors';
 import { disposeStep, RunRecorder, type CapturedStep, type RunOptions } from '../lib/run/run-recorder';

@@ -2,7 +2,7 @@
  * Activation functions and their gradients: the definitions in plain tfjs operations, and the addon's operations, which go
  * over their inputs once.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { nativeProcessor } from './native';
 import type { TensorFlowBackend } from './tensorflow-backend';
 

@@ -1,5 +1,5 @@
 /** Between the channels of linear maps' outputs and the heads of attention. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 
 /** How one map's outputs hold queries, keys and values: all queries before all keys, or each head's query before its key. */
 export type HeadOrder = 'map by map' | 'head by head';

@@ -2,7 +2,7 @@
  * Causal attention and its gradients: the definition in plain tfjs operations, and the addon's two operations, which keep no
  * matrix of positions by positions, skip what no query sees, and read and write heads where the maps have them.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import {
   joinHeads,
   joinQueryKeyValue,

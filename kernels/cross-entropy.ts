@@ -2,7 +2,7 @@
  * Cross-entropy -log softmax(logits)[label] and its gradient: the definition in plain tfjs operations, and the addon's
  * operations, which keep nothing of the softmax.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { TensorFlowBackend } from './tensorflow-backend';
 
 /** The losses [N] of labels [N] and logits [N, classes], and softmax(logits) - oneHot(labels). The caller disposes both. */

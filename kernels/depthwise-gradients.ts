@@ -2,7 +2,7 @@
  * Per-example gradients of a depthwise convolution's kernel: the definition in plain tfjs operations, and the addon's one
  * operation, which takes the patches from the image.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { nativeBackend } from './native';
 import type { TensorFlowBackend } from './tensorflow-backend';
 import { multiplierOf } from './project-factors';

@@ -2,7 +2,7 @@
  * x W + b: the definition in plain tfjs operations, and the addon's one operation, which is faster than TensorFlow's product
  * and sum, where products are of many rows.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { loadAddon } from './addon';
 import { nativeProcessor } from './native';
 import { registerOperation, type TensorFlowBackend } from './tensorflow-backend';

@@ -1,5 +1,5 @@
 /** The native addon's operations, where they are built and run where TensorFlow does. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { loadAddon, type Addon } from './addon';
 import { tensorFlowBackend, type TensorFlowBackend } from './tensorflow-backend';
 

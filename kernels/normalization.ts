@@ -2,7 +2,7 @@
  * What layer and root mean square normalization compute, and its gradient: the definitions in plain tfjs operations, and the
  * addon's operations for the last axis, which go over their inputs once.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { TensorFlowBackend } from './tensorflow-backend';
 
 export interface Moments {

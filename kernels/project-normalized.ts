@@ -3,7 +3,7 @@
  * definition in plain tfjs operations, and the addon's operations. Those form a gradient a tile at a time, and read the
  * second moments as the optimizer holds them.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { nativeBackend } from './native';
 import type { TensorFlowBackend } from './tensorflow-backend';
 import { asPositions, contractPositions, multiply } from './project';

@@ -2,7 +2,7 @@
  * The projected per-example gradients of a two-dimensional convolution: the definition in plain tfjs operations, and
  * the choice between that and the addon's one operation, which reads patches from the image as it goes.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { nativeBackend } from './native';
 import type { OpAttribute, TensorFlowBackend } from './tensorflow-backend';
 import { asPositions } from './project';

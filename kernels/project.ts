@@ -1,5 +1,5 @@
 /** Steps of the projection in plain tfjs operations. All run inside the caller's `tf.tidy`. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { ProjectionMatrix } from './projection-matrix';
 
 /** [N, ..., C] -> [N, S, C]: every axis between the first and the last is a position. */

@@ -1,5 +1,5 @@
 /** One side of a layer's projection, as a tensor drawn on first use and kept until `dispose`. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { drawBergsonMatrix, type BergsonMatrixKey } from './bergson-matrix';
 import { randomColumns } from './random-columns';
 import { drawColumns, type RandomMatrixKey } from './random-matrix';
@@ -16,7 +16,7 @@ interface MatrixOptions {
 
 export class ProjectionMatrix {
   private cached: tf.Tensor2D | null = null;
-  private readonly parts = new Map<string, tf.Tensor2D>();
+  private readonly parts = new Map<number, tf.Tensor2D>();
 
   /**
    * The random matrix R [rows, columns] of `key`; where `rows` equals `columns` it is the identity instead,
@@ -54,11 +54,11 @@ export class ProjectionMatrix {
   transposedPart(first: number, end: number): tf.Tensor2D {
     if (first === 0 && end === this.columns) return this.transposed();
     // A layer asks for few: the columns of its kernels, and of its bias.
-    const name = `${first} ${end}`;
-    const known = this.parts.get(name);
+    const place = first * (this.columns + 1) + end;
+    const known = this.parts.get(place);
     if (known !== undefined) return known;
     const part = tf.keep(this.transposed().slice(first, end - first));
-    this.parts.set(name, part);
+    this.parts.set(place, part);
     return part;
   }
 

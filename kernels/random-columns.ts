@@ -2,7 +2,7 @@
  * Columns of a random matrix as a tensor: drawn by random-matrix.ts, which defines them, or where the ids of a batch are
  * already, on a GPU.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { nativeBackend } from './native';
 import type { TensorFlowBackend } from './tensorflow-backend';
 import { drawColumns, type RandomMatrixKey } from './random-matrix';

@@ -1,5 +1,5 @@
 /** Rotary position embeddings in plain tfjs operations. Su et al., RoFormer, arXiv 2104.09864, section 3.2.2. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 
 interface Angles {
   readonly key: string;

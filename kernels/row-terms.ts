@@ -1,5 +1,5 @@
 /** What the columns of rows are made of, so that one operation of the addon makes all of a step's rows. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { windowNumbers, type ProjectedPatches } from './project-patches';
 import { share } from './share';
 import type { ProjectedFactors } from './project-factors';
@@ -45,7 +45,7 @@ export class RowColumn {
   }
 
   dispose(): void {
-    tf.dispose(this.kept);
+    for (const tensor of this.kept) tensor.dispose();
   }
 }
 

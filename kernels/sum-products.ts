@@ -2,7 +2,7 @@
  * The per-example gradients of a scale and a shift by channel: the definition in plain tfjs operations, and the addon's
  * one operation, which goes over its inputs once.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { nativeBackend } from './native';
 import type { TensorFlowBackend } from './tensorflow-backend';
 import { asPositions } from './project';

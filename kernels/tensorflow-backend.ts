@@ -1,5 +1,5 @@
 /** The backend that tfjs-node registers, and typed access to the TensorFlow operations it runs for tfjs. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 
 /** What this project uses of that backend. */
 export interface TensorFlowBackend {

@@ -1,5 +1,5 @@
 /** Which TensorFlow.js backend runs, and why. The only file that loads tfjs-node or tfjs-node-gpu. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { getThreadsCount } from '@tensorflow/tfjs-backend-wasm';
 import { availableParallelism } from 'node:os';
 import * as nodeUtil from 'node:util';

@@ -1,5 +1,5 @@
 /** What a compiled model trains with, some of which tfjs's types keep private. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { UncompiledModelError } from './errors';
 
 /** Inputs and targets of N examples, each a tensor [N, ...] or one for each of the model's inputs or outputs. */

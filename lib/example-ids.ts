@@ -1,5 +1,5 @@
 /** The numbers that tell a data set's examples apart, from before shuffling and batching to the training step. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { ExampleIdsError, InvalidOptionError } from './errors';
 
 /** The field of a data set's elements, and then of its batches, that holds ids. */

@@ -3,7 +3,7 @@
  *
  *     saved, dy -> factors A [N, S, I], D [N, S, O] -> G ∘ scale -> L (G ∘ scale) Rᵀ  [N, p, q]
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { awaitBackground } from '../kernels/background';
 import type { AttributedPart } from './capture/attributed-layers';
 import {

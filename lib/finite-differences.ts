@@ -1,5 +1,5 @@
 /** Central differences of a loss by single elements of weights, as accurate as float32 allows. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { AttributedPart } from './capture/attributed-layers';
 
 /** How much of the loss the largest step is to change: 30,000 times its rounding, and still a small step. */

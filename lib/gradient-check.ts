@@ -1,5 +1,5 @@
 /** Finite differences and batches of one, against the gradients that are collected: a check that users can run. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { AttributedPart } from './capture/attributed-layers';
 import { batchLoss, exampleOf, type Batch } from './compiled-model';
 import { differenceError } from './finite-differences';

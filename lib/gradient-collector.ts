@@ -1,5 +1,5 @@
 /** The engine below the callback: per-example gradients of any backward pass through a model. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { awaitBackground, inBackground } from '../kernels/background';
 import type { RowColumns } from '../kernels/row-terms';
 import {

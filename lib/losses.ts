@@ -1,5 +1,5 @@
 /** Losses of examples and tokens, in forms that are fast on every backend and right to second order. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import {
   crossEntropyGradientNatively,
   crossEntropyNatively,

@@ -1,6 +1,6 @@
 /** The random projection of a model's gradients: how large each layer's becomes, and with which matrices. */
 import { createHash } from 'node:crypto';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { BergsonMatrixKey } from '../kernels/bergson-matrix';
 import { ProjectionMatrix } from '../kernels/projection-matrix';
 import type { ProjectionType, RandomMatrixKey } from '../kernels/random-matrix';

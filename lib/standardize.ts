@@ -1,5 +1,5 @@
 /** Layer and root mean square normalization, in few passes over the data. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { nativeProcessor } from '../kernels/native';
 import {
   normalizationGradientNatively,

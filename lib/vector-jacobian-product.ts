@@ -1,5 +1,5 @@
 /** Differentiation inside the backward pass of another one. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 
 /**
  * What `body` computes, and for each of `variables` the gradient of that, weighted by `outputGradient` of its shape;

@@ -1,6 +1,6 @@
 /** `npm run demo`: trains on digits of which a tenth is labelled wrong, and asks which of them taught the model what. */
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { Attributor } from '../callbacks';
 import type { StageProgress } from '../lib/build/build-run';
 import { describeBackend } from '../lib/backend';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { checkGradients, registerLayerGradient, UncompiledModelError } from '../callbacks';
 import { denseGradient } from '../lib/layers/dense';
 import { convolutionCase, denseCase, sequenceCase } from './support/small-models';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { GradientCollector } from '../callbacks';
 import { batchLoss } from '../lib/compiled-model';
 import { batchOfOneGradients } from './reference/batch-of-one';

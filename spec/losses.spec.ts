@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { loadBackend } from '../lib/backend';
 import { sparseCrossEntropy } from '../lib/losses';
 import { differenceQuotient, inner, normalTensor, vectorJacobian, withoutLeaks } from './support/derivatives';

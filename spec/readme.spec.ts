@@ -1,5 +1,5 @@
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { Run } from '../callbacks';
 import { MultiHeadAttention } from './support/multi-head-attention';
 import { examplesOf, runExamples } from './support/run-examples';

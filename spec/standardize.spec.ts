@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { standardize, type Standardization } from '../lib/standardize';
 import { differenceQuotient, inner, normalTensor, vectorJacobian, withoutLeaks } from './support/derivatives';
 

@@ -1,5 +1,5 @@
 /** Linear algebra in double precision, which tfjs has none of: by TensorFlow's own operations, or in JavaScript elsewhere. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { plainAlgebra } from './plain';
 import { tensorFlowAlgebra, type Float64Binding } from './tensorflow';
 

@@ -1,5 +1,5 @@
 /** Gradient of a 2D convolution with respect to its filter. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { KernelCall } from './heap';
 
 /**

@@ -1,5 +1,5 @@
 /** Gradient of a depthwise 2D convolution with respect to its filter. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { depthwiseInfo, forEachMeeting } from './depthwise-positions';
 import { type KernelCall, fillOutput } from './heap';
 

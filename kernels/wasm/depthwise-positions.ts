@@ -1,5 +1,5 @@
 /** Which input, filter and output entries meet in a depthwise convolution. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 
 type Attributes = Pick<
   tf.DepthwiseConv2dNativeBackpropFilterAttrs,

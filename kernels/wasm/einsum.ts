@@ -1,5 +1,5 @@
 /** Einstein summation, which multi-head attention and its gradients are written in. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { KernelCall } from './heap';
 
 /**

@@ -1,5 +1,5 @@
 /** One-hot rows of any dtype. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { type KernelCall, fillOutput } from './heap';
 
 /** indices: int32 [...] -> [..., depth]. A row whose index is out of range has no hot entry. */

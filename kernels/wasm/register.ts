@@ -2,7 +2,7 @@
  * Registers, on the `wasm` backend, the kernels that gradients need and TensorFlow.js 4.22 leaves out there, and
  * the one that it gets wrong. A missing kernel that a later release provides itself is left alone.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { conv2dBackpropFilter } from './conv2d-backprop-filter';
 import { depthwiseConv2dBackpropFilter } from './depthwise-conv2d-backprop-filter';
 import { depthwiseConv2dBackpropInput } from './depthwise-conv2d-backprop-input';

@@ -1,5 +1,5 @@
 /** Gradient of `gather`, and so of embeddings: adds up the rows of `x` that share a segment id. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { type KernelCall, fillOutput } from './heap';
 
 /** x: [R, …], segmentIds: [R] -> [numSegments, …]. Rows whose id is no segment are dropped, as elsewhere. */

@@ -1,5 +1,5 @@
 /** Batches of a causal language model's losses. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { batchByTokens } from '../datasets/batch-by-tokens';
 import { collate } from '../datasets/collate';
 import { NO_LOSS } from '../datasets/document';

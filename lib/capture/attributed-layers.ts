@@ -1,5 +1,5 @@
 /** Chooses which of a model's trained layers are attributed, and lays out their gradient matrices. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { UnknownLayerError, UnsupportedLayerError } from '../errors';
 import { splitHeads, type Attention } from '../layers/attention-heads';
 import { pathOfPart, type GradientPart, type Layer } from '../layers/layer-gradient';

@@ -1,5 +1,5 @@
 /** What one backward pass yields: taps in, what each part's per-example gradients are made of out. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { share } from '../../kernels/share';
 import { BatchAxisError, UntappableLayerError } from '../errors';
 import type { Factors } from '../layers/factors';
@@ -57,7 +57,7 @@ export class BackwardPass implements TapListener {
       try {
         this.giveAway(attributed, () => [factorsOf(saved, outputGradient)]);
       } finally {
-        tf.dispose(saved);
+        for (const tensor of saved) tensor.dispose();
       }
       return;
     }
@@ -102,7 +102,11 @@ export class BackwardPass implements TapListener {
     tf.tidy(() => {
       const contributions = contributionsOf();
       for (const part of parts) {
-        const factors = contributions.flatMap((contribution) => contribution[part.index] ?? []);
+        const factors: Factors[] = [];
+        for (const contribution of contributions) {
+          const each = contribution[part.index] ?? null;
+          if (each !== null) factors.push(each);
+        }
         if (factors.length > 0) this.options.onFactors(part, factors, multiplier);
       }
     });

@@ -2,7 +2,7 @@
  * Puts taps on layers while a function runs. This and `training.ts` are the only files that change objects
  * of tfjs, and both put them back.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { share, shareInfo } from '../../kernels/share';
 import { registerOperation } from '../../kernels/tensorflow-backend';
 import { UntappableLayerError } from '../errors';

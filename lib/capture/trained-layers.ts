@@ -1,5 +1,5 @@
 /** Finds every layer of a model that holds weights, at whatever depth, and what yields its per-example gradients. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { fallbackGradient } from '../layers/fallback';
 import { findLayerGradient, type Layer, type LayerGradient } from '../layers/layer-gradient';
 import { trainableVariables, variables } from '../layers/weight';

@@ -4,7 +4,7 @@
  * that goes through tfjs's own shuffling and batching in place of the inputs, of which each batch is then taken by its ids: as
  * tfjs does, but without converting the ids for each input. In `fitDataset` they come from the batch.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { trainedModel } from '../compiled-model';
 import { readExampleIds, releaseExampleIds } from '../example-ids';
 

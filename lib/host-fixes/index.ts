@@ -1,5 +1,5 @@
 /** Slow spots of tfjs itself that profiles of training steps show, replaced while a run lasts. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { replaceLayerNormalization } from './layer-normalization';
 import { reluGradient } from './relu-gradient';
 import { tileGradient } from './tile-gradient';

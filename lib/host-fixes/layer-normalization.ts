@@ -6,7 +6,7 @@
  * 20 do, or two native operations. This one is a method of the layer class and no registered gradient can reach it, so it is replaced
  * on the prototype.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { standardize } from '../standardize';
 
 type Call = (

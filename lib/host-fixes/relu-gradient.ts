@@ -5,7 +5,7 @@
  * and a tensor of ones written element by element in JavaScript. Other backends have a `step` kernel of their
  * own and keep tfjs's gradient.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { tensorFlowBackend, typeAttribute } from '../../kernels/tensorflow-backend';
 
 /** Replaces `original`. Differs from it only where x is NaN: the gradient there is 0, not NaN. */

@@ -5,7 +5,7 @@
  * normalisation tiles its weights over every position and its moments over every channel, so one training
  * step of a 4-layer language model runs 23,000 Slice and 23,000 Add kernels for this alone.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 
 /** Replaces the registered gradient: any rank, where tfjs's own stops at 4. */
 export const tileGradient: tf.GradConfig = {

@@ -3,7 +3,7 @@
  * whichever form is smallest. A form only says how A meets a matrix; the rest of the method
  * (`example-row.ts`) never sees A itself unless it asks for it. Every method runs inside the caller's `tf.tidy`.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { asPositions } from '../../kernels/project';
 import { projectPositions } from '../../kernels/project-factors';
 import { projectNormalized, type ElementScale } from '../../kernels/project-normalized';

@@ -2,7 +2,7 @@
  * Splits a layer's gradient by attention head: each head's outputs become a part of their own, with columns, a
  * projection and second moments of their own. What splits is wrapped around the layer's adapter, which knows nothing of it.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { AttentionHeadsError, InvalidOptionError } from '../errors';
 import type { Factors } from './factors';
 import { pathOfPart, type GradientPart, type Layer, type LayerGradient } from './layer-gradient';

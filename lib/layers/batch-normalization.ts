@@ -3,7 +3,7 @@
  * under the other as a vector [2 C, 1]. While training, an example also enters the statistics by which the others
  * are normalised: what belongs to an example is the gradient of the batch's loss through its own outputs.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { ChannelFactors } from './channel-factors';
 import { vectorMatrix } from './gradient-matrix';
 import type { Layer, LayerGradient } from './layer-gradient';

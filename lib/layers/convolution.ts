@@ -1,5 +1,5 @@
 /** Per-example gradients of `tf.layers.conv1d` and `tf.layers.conv2d`: a linear map of the patches under the kernel. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { ConvolutionWindow } from '../../kernels/project-patches';
 import { fromChannelsLast, toChannelsLast, type DataFormat } from './data-format';
 import { kernelLayer, type KernelLayer } from './kernel-layer';

@@ -1,5 +1,5 @@
 /** Per-example gradients of `tf.layers.dense`: G_n = sum_s d_ns a_nsᵀ. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { DenseActivations } from './activations';
 import { kernelLayer, type KernelLayer } from './kernel-layer';
 

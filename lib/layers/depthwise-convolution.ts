@@ -1,5 +1,5 @@
 /** Per-example gradients of `tf.layers.depthwiseConv2d`: each channel has a map of its own patches, so no matrix is shared. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { depthwiseGradients } from '../../kernels/depthwise-gradients';
 import type { ConvolutionWindow } from '../../kernels/project-patches';
 import { toChannelsLast, type DataFormat } from './data-format';

@@ -1,5 +1,5 @@
 /** What per-example gradients are made of, mostly the two factors of G_n = sum_s d_ns a_nsᵀ, and what they are made into. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { awaitBackground } from '../../kernels/background';
 import { multiply, projectGradient } from '../../kernels/project';
 import { projectPositions } from '../../kernels/project-factors';

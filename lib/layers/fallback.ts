@@ -2,7 +2,7 @@
  * Per-example gradients of any layer, by running it again for each example alone: the vector-Jacobian product of that
  * layer, from its recorded inputs and output gradients. Exact, and slower than an adapter by about the batch's size.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { FallbackError } from '../errors';
 import { vectorJacobianProduct } from '../vector-jacobian-product';
 import type { ExplicitGradient } from './factors';

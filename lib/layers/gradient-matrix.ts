@@ -1,5 +1,5 @@
 /** The layouts shared by layer adapters. All run inside the caller's `tf.tidy`. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { GradientPart } from './layer-gradient';
 
 /** A kernel [..., O] of a map with I inputs, and its bias [O] if covered, as [O, I] or [O, I + 1]. */

@@ -2,7 +2,7 @@
  * Per-example gradients of `tf.layers.gruCell`. At each time step there are two linear maps: of the input beside the
  * state, for the update and reset gates, and of the input beside the reset state, for the candidate.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { LayerGradient } from './layer-gradient';
 import { cellLayout, dot, dropped, stepFactors, type GatedCell } from './recurrent-cell';
 import { variablesOf } from './weight';

@@ -2,7 +2,7 @@
  * Per-example gradients of `tf.layers.layerNormalization`: of gamma, sum_s d_s x̂_s, and of beta, sum_s d_s, one
  * under the other as a vector [2 C, 1]. x̂ is the normalised input; gamma and beta span the normalised axes.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { standardize } from '../standardize';
 import { ChannelFactors, STANDARDIZED } from './channel-factors';
 import { vectorMatrix } from './gradient-matrix';

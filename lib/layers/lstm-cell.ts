@@ -1,5 +1,5 @@
 /** Per-example gradients of `tf.layers.lstmCell`: at each time step one linear map, for all gates, of input beside state. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { LayerGradient } from './layer-gradient';
 import { cellLayout, dot, dropped, stepFactors, type GatedCell } from './recurrent-cell';
 import { variablesOf } from './weight';

@@ -1,5 +1,5 @@
 /** Per-example gradients of `tf.layers.prelu`: of alpha, the sum of d min(x, 0) over the axes that share it. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { vectorMatrix } from './gradient-matrix';
 import type { Layer, LayerGradient } from './layer-gradient';
 import { variablesOf, type Weight } from './weight';

@@ -1,5 +1,5 @@
 /** What adapters of recurrent cells share. A cell is called once a time step, with its input and its states. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { DenseActivations } from './activations';
 import type { LinearFactors } from './factors';
 import type { Layer } from './layer-gradient';

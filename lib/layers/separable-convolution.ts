@@ -1,5 +1,5 @@
 /** Per-example gradients of `tf.layers.separableConv2d`: a depthwise convolution, then a linear map at each position. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { depthwiseGradients } from '../../kernels/depthwise-gradients';
 import { DenseActivations } from './activations';
 import { fromChannelsLast, toChannelsLast, type DataFormat } from './data-format';

@@ -1,5 +1,5 @@
 /** Per-example gradients of `tf.layers.simpleRNNCell`: at each time step a linear map of the input beside the state. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { LayerGradient } from './layer-gradient';
 import { tapActivationInput } from './pre-activation';
 import { cellLayout, stepFactors, type RecurrentCell } from './recurrent-cell';

@@ -1,5 +1,5 @@
 /** The activations of a three-dimensional convolution: at each output position, the block of the input under the kernel. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { asPositions } from '../../kernels/project';
 import { projectPositions } from '../../kernels/project-factors';
 import type { ElementScale } from '../../kernels/project-normalized';

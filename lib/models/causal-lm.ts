@@ -1,7 +1,7 @@
 /** Causal language models in Hugging Face's format, as tfjs models. */
 import fs from 'node:fs';
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { findWeightedLayers } from '../capture/trained-layers';
 import { ContextLengthError } from '../errors';
 import { guardWrite } from '../store/disk';

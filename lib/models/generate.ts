@@ -1,5 +1,5 @@
 /** Lets a language model go on with a text. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { ContextLengthError, InvalidOptionError } from '../errors';
 import { seededUniform } from '../search/random';
 import type { CausalLM } from './causal-lm';

@@ -1,5 +1,5 @@
 /** GPT-Neo: GPT-2 with separate maps, no scaling of products, and every other layer looking back a window. Black et al., 2021. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { Architecture } from './architecture';
 import { Gpt2FeedForward } from './gpt2';
 import { readActivation, type ActivationName } from './layers/activation';

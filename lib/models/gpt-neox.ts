@@ -1,5 +1,5 @@
 /** GPT-NeoX, which Pythia is: rotary embeddings of some channels, attention and feed-forward side by side. Black et al., arXiv 2204.06745. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { Architecture } from './architecture';
 import { ACTIVATIONS, readActivation, type ActivationName } from './layers/activation';
 import { causalAttention } from './layers/causal-attention';

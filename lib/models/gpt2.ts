@@ -1,5 +1,5 @@
 /** GPT-2. Radford et al., Language Models are Unsupervised Multitask Learners, 2019. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { Architecture } from './architecture';
 import { ACTIVATIONS, readActivation, type ActivationName } from './layers/activation';
 import { causalAttention } from './layers/causal-attention';

@@ -1,5 +1,5 @@
 /** Llama, and what is built like it: SmolLM2, Mistral, Qwen2. Touvron et al., arXiv 2302.13971; Jiang et al., arXiv 2310.06825. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { Architecture } from './architecture';
 import { gated, readActivation, type ActivationName } from './layers/activation';
 import { causalAttention } from './layers/causal-attention';

@@ -1,5 +1,5 @@
 /** Between a model's weights and Hugging Face's names and layouts for them. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { findWeightedLayers } from '../capture/trained-layers';
 import { WeightOverflowError } from '../errors';
 import { localName } from '../layers/weight';

@@ -1,5 +1,5 @@
 /** Second moments kept as their means over rows and over columns. Shazeer & Stern, 2018, "Adafactor". */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { AttributedPart } from '../capture/attributed-layers';
 import type { SafetensorsTensor } from '../store/safetensors';
 import { momentsInMemory, readMoments, type MomentSource } from './moment-source';

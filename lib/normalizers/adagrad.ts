@@ -1,5 +1,5 @@
 /** Adagrad divides by sqrt(a + ε), with a the sum of squared gradients and what it began with. Duchi et al., 2011. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { OptimizerNormalizer, type Accumulators } from './optimizer-normalizer';
 
 /** The part of `tf.AdagradOptimizer` that is read. */

@@ -2,7 +2,7 @@
  * Normalization by factored moments as a projection: L (diag(u) G diag(w)) Rᵀ is (L diag(u)) G (R diag(w))ᵀ, so that
  * the matrices are scaled, once, and gradients are projected as fast as without a normalizer.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { LayerProjection } from '../layers/factors';
 import { factoredScales, type FactoredMoments } from './normalizer';
 

@@ -1,5 +1,5 @@
 /** Second moments of a frozen model's gradients, from data: what an optimizer would have kept of them. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { AttributedPart } from '../capture/attributed-layers';
 import type { FactorsListener } from '../capture/backward-pass';
 import { NormalizerFitError } from '../errors';

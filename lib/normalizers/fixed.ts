@@ -1,5 +1,5 @@
 /** Second moments of every weight that stay what they are: fitted from data, or as an optimizer left them. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { AttributedPart } from '../capture/attributed-layers';
 import type { KernelMoments } from '../../kernels/project-normalized';
 import { readMoments, type MomentSource } from './moment-source';

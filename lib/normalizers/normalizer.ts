@@ -1,5 +1,5 @@
 /** Second moments of gradients, by which per-example gradients are divided before they are projected. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { AttributedPart } from '../capture/attributed-layers';
 import type { ElementScale, KernelMoments } from '../../kernels/project-normalized';
 

@@ -7,7 +7,7 @@
  * positions are many and the map is small, as in a convolution's first layer, tiles of gradients take less work: they are
  * formed, squared and dropped. Either way memory is that of the factors and of one block, whatever the weight's size.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { Factors } from '../layers/factors';
 import { wholeFactors, type OneHotFactors, type PlainFactors } from './whole-factors';
 

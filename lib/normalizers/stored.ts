@@ -1,5 +1,5 @@
 /** Normalizers on disk, as safetensors. Bytes: docs/format.md. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { AttributedPart } from '../capture/attributed-layers';
 import { InvalidSafetensorsError } from '../errors';
 import { SafetensorsFile, writeSafetensors, type SafetensorsTensor } from '../store/safetensors';

@@ -1,5 +1,5 @@
 /** All that one part's gradients are made of, brought into one of three forms. Runs inside the caller's `tf.tidy`. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { asPositions, contractPositions } from '../../kernels/project';
 import { joinPositions, OneHotActivations, type Activations } from '../layers/activations';
 import type { ExplicitGradient, Factors, LinearFactors } from '../layers/factors';

@@ -2,7 +2,7 @@
  * Labels as a model itself would give them. With weights, the autocorrelation of the gradients they lead to is the Fisher
  * information of the model's loss, which is the Gauss-Newton matrix (Martens 2020, arXiv 1412.1193, section 9).
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { UnknownCurvatureError } from '../errors';
 import { philox4x32 } from '../../kernels/philox';
 

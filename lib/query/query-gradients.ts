@@ -1,5 +1,5 @@
 /** Makes rows of queries: gradients of a run's model, normalized and projected as the run's rows are. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { batchLoss, type Batch } from '../compiled-model';
 import {
   AttentionHeadsError,

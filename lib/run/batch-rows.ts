@@ -1,5 +1,5 @@
 /** Where in a store the rows of a batch go, and what they are. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { BatchAxisError, TokenGradientError } from '../errors';
 import type { CollectedGradients, GradientCollector } from '../gradient-collector';
 import type { TokenOffsets } from '../store/token-offsets';

@@ -1,6 +1,6 @@
 /** Collects the gradients of a data set under a model that does not change. */
 import fs from 'node:fs';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { NoExamplesError, RunMismatchError } from '../errors';
 import { GradientCollector } from '../gradient-collector';
 import type { Normalizer } from '../normalizers/normalizer';

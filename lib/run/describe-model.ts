@@ -1,5 +1,5 @@
 /** What a run says of its model and of how gradients are made, whether the model trains or is frozen. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { lossNames } from '../compiled-model';
 import type { GradientCollector } from '../gradient-collector';
 import { VERSION } from '../version';

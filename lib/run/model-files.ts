@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { guardWrite, writeFileAtomic } from '../store/disk';
 
 const TOPOLOGY = 'model.json';

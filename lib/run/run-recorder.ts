@@ -1,6 +1,6 @@
 /** Turns training steps into a run: the collector on one side, the run's writer on the other. */
 import fs from 'node:fs';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { RowColumns } from '../../kernels/row-terms';
 import { InvalidOptionError, NoGradientError } from '../errors';
 import {

@@ -1,5 +1,5 @@
 /** Adam with weight decay apart from the gradient. Loshchilov & Hutter, Decoupled Weight Decay Regularization, 2019, algorithm 2. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 
 export interface AdamWOptions {
   /** The rate of a step, from 0. */

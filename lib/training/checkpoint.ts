@@ -1,5 +1,5 @@
 /** A training as it is between two steps, in one file: weights, the optimizer's state, and what the caller tells of it. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { localName, trainableVariables } from '../layers/weight';
 import { SafetensorsFile, writeSafetensors, type WritableTensor } from '../store/safetensors';
 import type { AdamW } from './adamw';

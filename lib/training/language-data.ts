@@ -1,5 +1,5 @@
 /** A data set of texts as `model.fitDataset` takes it. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { collate } from '../datasets/collate';
 import type { TextDataset } from '../datasets/dataset';
 import type { TokenizedExample } from '../datasets/tokenized-example';

@@ -1,6 +1,6 @@
 /** What a few examples show of a run's gradients: kept with the run, so that it can say how far it is to be trusted. */
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { Attributor } from '../attributor';
 import { exampleOf, type Batch } from '../compiled-model';
 import { CorruptRecordError } from '../errors';

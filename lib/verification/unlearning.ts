@@ -1,5 +1,5 @@
 /** Unlearning an example: one gradient-ascent step on its loss, as scores understand it, which can be undone. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { AttributedPart } from '../capture/attributed-layers';
 import { GradientCollector, type GradientCollectorOptions } from '../gradient-collector';
 import { scaleMatrix, type Normalizer } from '../normalizers/normalizer';

@@ -1,5 +1,5 @@
 /** Checks what scores promise: unlearns examples for real, and compares what a loss rises by with what was predicted. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { batchLoss, exampleOf, type Batch } from '../compiled-model';
 import { InvalidOptionError, NonFiniteValueError } from '../errors';
 import type { GradientCollectorOptions } from '../gradient-collector';

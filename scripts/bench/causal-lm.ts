@@ -3,7 +3,7 @@
  * be. The GPT-2 of `lib/models/` is no substitute: its layers have none of the slow spots that `untouched` and the host fixes
  * are compared by. `bench:build` measures that one.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { CrossEntropy } from '../../lib/losses';
 
 /** Layers this project's examples define pass their weights on from the layers they hold. */

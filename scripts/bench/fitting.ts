@@ -1,5 +1,5 @@
 /** What fitting a normalizer adds to a backward pass in tensors: of a linear map of this width, over a batch of sequences. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { GradientCollector } from '../../lib/gradient-collector';
 import { Linear } from '../../lib/models/layers/linear';
 import { fitNormalizer, type FittedKind } from '../../lib/normalizers/fit';

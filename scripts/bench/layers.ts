@@ -1,5 +1,5 @@
 /** `npm run bench:layers`: all per-example gradients of a batch at once, against a loop of batches of one, by layer. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import Table from 'cli-table3';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';

@@ -1,5 +1,5 @@
 /** The models that benchmarks train: same weights and data on every run, no attribution code. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { CausalSelfAttention, linear, TokenAndPosition, TokenLoss } from './causal-lm';
 import type { CrossEntropy } from '../../lib/losses';
 import type { Schedule } from './schedule';

@@ -1,5 +1,5 @@
 /** The most bytes in tensors while something runs on the TensorFlow backend. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 
 /** Looks at how many bytes are in tensors after each operation of the TensorFlow backend. */
 export class PeakWatch {

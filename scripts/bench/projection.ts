@@ -2,7 +2,7 @@
  * `npm run bench:projection`: what projecting one layer's gradients takes, shape by shape: as it is done, by plain
  * operations, and by forming the gradients first.
  */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import Table from 'cli-table3';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';

@@ -1,5 +1,5 @@
 /** The demo's network trained on digits of which a tenth is labelled wrong: what the influence benchmark asks about. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { batchLoss, type Batch } from '../../lib/compiled-model';
 import type { LossBatch } from '../../lib/run/loss-batch';
 import { CLASSES, loadDigits, toTensors, type Tensors } from '../demo/digits';

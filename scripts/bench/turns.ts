@@ -1,5 +1,5 @@
 /** Lets several calls of `fit` train in one process, some steps of one of them at a time. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { awaitBackground } from '../../kernels/background';
 
 /** Something that trains in turns. */

@@ -1,5 +1,5 @@
 /** How well exact and projected scores predict what unlearning digits does. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { batchLoss, exampleOf, type Batch } from '../../lib/compiled-model';
 import { GradientCollector } from '../../lib/gradient-collector';
 import { spearman } from '../../lib/verification/correlation';

@@ -1,5 +1,5 @@
 /** What a benchmark compares: ways of training the same model on the same batches. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { Normalizer, RunOptions } from '../../callbacks';
 import { sparseCrossEntropy, type CrossEntropy } from '../../lib/losses';
 import { composedCrossEntropy } from './causal-lm';

@@ -1,5 +1,5 @@
 /** Checks the collector's gradients before they are timed. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { GradientCollector } from '../../callbacks';
 import { projectGradient } from '../../kernels/project';
 import { batchLoss } from '../../lib/compiled-model';

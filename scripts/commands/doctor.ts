@@ -1,5 +1,5 @@
 /** `bergson doctor`: what runs, what does not, and how to mend that; of a run, what it holds and what it covers. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { CommandModule } from 'yargs';
 import { type BackendDescription, describeBackend, loadBackend } from '../../lib/backend';
 import { Attributor } from '../../lib/attributor';

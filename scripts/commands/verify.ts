@@ -1,5 +1,5 @@
 /** `bergson verify`: unlearns training examples for real, and shows whether their scores foretold what that does. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { ArgumentsCamelCase, CommandModule } from 'yargs';
 import { Attributor } from '../../lib/attributor';
 import { loadBackend } from '../../lib/backend';

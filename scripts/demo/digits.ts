@@ -1,5 +1,5 @@
 /** Handwritten digits: the 10,000 of the `mnist` package. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import fs from 'node:fs';
 import { seededOrder } from './seeded';
 

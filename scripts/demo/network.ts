@@ -1,5 +1,5 @@
 /** The demo's model: a small convolutional network with the same weights on every run. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { CLASSES, SIDE } from './digits';
 
 /** Two 3x3 convolutions of 8 and 16 filters, each pooled, and a dense layer: 5,258 weights. Compiled. */

@@ -1,5 +1,5 @@
 /** What collecting costs: the same training steps with and without, by turns. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { rmSync } from 'node:fs';
 import { GradientCollectorCallback, prepareForGradientCollection } from '../../callbacks';
 import type { RunOptions } from '../../lib/run/run-recorder';

@@ -1,5 +1,5 @@
 /** Numbers that look random and are the same on every run and backend. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 
 /** `count` uniform numbers in [0, 1). */
 export function seededUniform(count: number, seed: number): Float32Array {

@@ -1,5 +1,5 @@
 /** What the trained model makes of digits it was not trained on, and which of them to ask about. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { Digit, Tensors } from './digits';
 
 /** A test digit as the model reads it. */

@@ -1,5 +1,5 @@
 /** Trains the demo's model with the collector, shows how far it is, and lets Ctrl-C end it early. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { GradientCollectorCallback, prepareForGradientCollection } from '../../callbacks';
 import type { StageProgress } from '../../lib/build/build-run';
 import type { RunOptions } from '../../lib/run/run-recorder';

@@ -1,5 +1,5 @@
 /** The run's own model, which makes rows of inputs. Loads tfjs. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { Attributor } from '../../lib/attributor';
 import { loadBackend } from '../../lib/backend';
 import type { Run } from '../../lib/run/run';

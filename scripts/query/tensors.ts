@@ -1,5 +1,5 @@
 /** Makes tensors of queries, after checking that they are what the model takes. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { Batch } from '../../lib/compiled-model';
 import { QueryInputError } from './errors';
 import type { QueryInput } from './inputs';

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { GradientCollectorCallback, prepareForGradientCollection } from '../../callbacks';
 import type { ShowProgress, StageProgress } from '../../lib/build/build-run';
 import { surveyDataset, type Survey } from '../../lib/build/survey';

@@ -1,7 +1,7 @@
 /** Keeps a training at the end of each epoch, so that the same call goes on with it after it was interrupted. */
 import fs from 'node:fs';
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { RunExistsError, RunMismatchError } from '../../lib/errors';
 import { runPaths } from '../../lib/run/run-paths';
 import { guardWrite } from '../../lib/store/disk';

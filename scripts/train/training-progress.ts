@@ -1,5 +1,5 @@
 /** Shows how far a training is, and tells of the loss of each epoch. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { ShowProgress, StageProgress } from '../../lib/build/build-run';
 import type { TrainingPast } from './training-keeper';
 

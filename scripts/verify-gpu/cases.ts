@@ -1,5 +1,5 @@
 /** Every native operation over many shapes, each beside the plain operations that define it. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { depthwiseGradientsNatively } from '../../kernels/depthwise-gradients';
 import type { TensorFlowBackend } from '../../kernels/tensorflow-backend';
 import {

@@ -1,5 +1,5 @@
 /** Whether native operations and TensorFlow's own, which it only queues, see each other's results. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { sumProductsNatively, sumProductsPlainly } from '../../kernels/sum-products';
 import type { TensorFlowBackend } from '../../kernels/tensorflow-backend';
 

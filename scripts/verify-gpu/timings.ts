@@ -1,5 +1,5 @@
 /** Times of the native operations, of the plain ones, and of the GPU's memory. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { TensorFlowBackend } from '../../kernels/tensorflow-backend';
 import { projectPositionsNatively, projectPositionsPlainly } from '../../kernels/project-factors';
 import { projectNormalizedNatively, projectNormalizedPlainly } from '../../kernels/project-normalized';

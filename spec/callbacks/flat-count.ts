@@ -1,5 +1,5 @@
 /** Trains with a collector for a number of steps, and expects as many tensors after each, and none after all. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { GradientCollectorCallback, prepareForGradientCollection } from '../../callbacks';
 import { denseCase } from '../support/small-models';
 

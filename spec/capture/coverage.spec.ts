@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { GradientCollector, type GradientCollectorOptions } from '../../callbacks';
 
 /** A layer that no adapter is for, with two layers inside, one of which it shares, and perhaps a weight of its own. */

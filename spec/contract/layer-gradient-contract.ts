@@ -1,5 +1,5 @@
 /** What every layer adapter must do, run over each by its spec. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { projectGradient } from '../../kernels/project';
 import type { AttributedPart } from '../../lib/capture/attributed-layers';
 import { GradientCollector, type GradientCollectorOptions } from '../../lib/gradient-collector';

@@ -1,5 +1,5 @@
 /** A case of the layer contract: layers one after the other. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { LayerGradientCase } from './layer-gradient-contract';
 
 /** Random inputs of `inputShape`, through what `layers` makes. */

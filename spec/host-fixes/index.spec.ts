@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { applyHostFixes } from '../../lib/host-fixes';
 
 const KERNELS = [tf.Tile, tf.Relu];

@@ -1,5 +1,5 @@
 /** Convolutions for specs of kernels: their sizes, random tensors for them, and their patches by other means. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import fc from 'fast-check';
 import { asPositions } from '../../kernels/project';
 import type { ProjectedFactors } from '../../kernels/project-factors';

@@ -1,5 +1,5 @@
 /** What the specs of the single operations leave of CUDA: its errors, its memory, and what only large tensors reach. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { nativeAddon } from '../../kernels/native';
 import { projectPositionsNatively } from '../../kernels/project-factors';
 import { projectNormalizedNatively } from '../../kernels/project-normalized';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import fc from 'fast-check';
 import { linear, linearNatively, linearPlainly, type LinearMap } from '../../kernels/linear';
 import { relativeError, ROUNDING } from '../support/closeness';

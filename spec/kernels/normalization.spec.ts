@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import fc from 'fast-check';
 import {
   normalizationGradientNatively,

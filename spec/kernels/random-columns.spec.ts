@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { randomColumns, randomColumnsNatively } from '../../kernels/random-columns';
 import { drawColumns, type RandomMatrixKey } from '../../kernels/random-matrix';
 import { emulatedDriver } from '../../scripts/mutate/emulator';

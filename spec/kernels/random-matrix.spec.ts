@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { ProjectionMatrix } from '../../kernels/projection-matrix';
 import { drawColumns, type ProjectionType, type RandomMatrixKey } from '../../kernels/random-matrix';
 import { philox4x32 } from '../../kernels/philox';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 
 const TYPES: readonly ProjectionType[] = ['rademacher', 'normal'];
 

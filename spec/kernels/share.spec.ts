@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { share } from '../../kernels/share';
 
 it('is the same numbers, which stay until both tensors are disposed', () => {

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { GradientCollector } from '../../callbacks';
 
 /** What a factory needs to make a layer, and a shape it accepts; nothing needed: {} on vectors. */

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { GradientCollector } from '../../callbacks';
 import { describeLayerGradient } from '../contract/layer-gradient-contract';
 import { stack } from '../contract/stacked-layers';

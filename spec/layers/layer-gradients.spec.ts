@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { applyHostFixes } from '../../lib/host-fixes';
 import { describeLayerGradient, type LayerGradientCase } from '../contract/layer-gradient-contract';
 import { stack } from '../contract/stacked-layers';

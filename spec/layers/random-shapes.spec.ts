@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import fc from 'fast-check';
 import { GradientCollector } from '../../callbacks';
 import { batchOfOneGradients, type BatchLoss } from '../reference/batch-of-one';

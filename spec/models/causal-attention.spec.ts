@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { SecondDerivativeError } from '../../callbacks';
 import { causalAttention } from '../../lib/models/layers/causal-attention';
 

@@ -1,7 +1,7 @@
 /** A real model, SmolLM2-135M, against transformers, which reads the same weights; smollm2.py says which packages it takes. */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { GradientCollector, loadCausalLM } from '../../callbacks';
 import { generate } from '../../lib/models/generate';
 import { relativeError } from '../support/closeness';

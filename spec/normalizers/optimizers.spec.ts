@@ -1,6 +1,6 @@
 /** What normalizers read from each optimizer, against its recurrence in double precision and against its own steps. */
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { GradientCollector, openNormalizer, OptimizerStateError, saveNormalizer } from '../../callbacks';
 import type { AttributedPart } from '../../callbacks';
 import { chooseNormalizer } from '../../lib/normalizers/choose';

@@ -1,6 +1,6 @@
 /** Normalizers in runs of training: what the manifest says, what rows hold, and that queries are divided alike. */
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import {
   Attributor,
   fitNormalizer,

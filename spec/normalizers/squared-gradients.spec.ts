@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { contractPositions } from '../../kernels/project';
 import { DenseActivations, OneHotActivations } from '../../lib/layers/activations';
 import type { Factors } from '../../lib/layers/factors';

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { collectGradients, TrainingRecorder } from '../../callbacks';
 import * as errors from '../../lib/errors';
 import { autocorrelationOf, type Autocorrelation } from '../../lib/preconditioners/autocorrelation';

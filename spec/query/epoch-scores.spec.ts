@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { Attributor, GradientCollectorCallback, prepareForGradientCollection } from '../../callbacks';
 import { relativeError, ROUNDING } from '../support/closeness';
 import { sequenceCase } from '../support/small-models';

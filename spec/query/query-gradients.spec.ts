@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { Attributor, EmptyQueryError, ModelMismatchError } from '../../callbacks';
 import { batchLoss } from '../../lib/compiled-model';
 import { relativeError, ROUNDING } from '../support/closeness';

@@ -1,5 +1,5 @@
 /** The oracle: per-example gradients by running each example alone. Obviously correct, but slow. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { AttributedPart } from '../../lib/capture/attributed-layers';
 import { relativeError } from '../support/closeness';
 

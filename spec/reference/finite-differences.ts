@@ -1,5 +1,5 @@
 /** The other oracle: central differences of the loss, a few weight elements at a time. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { AttributedPart } from '../../lib/capture/attributed-layers';
 
 const STEP = 1e-2;

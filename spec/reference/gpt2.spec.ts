@@ -1,7 +1,7 @@
 /** A small GPT-2 against numbers that another implementation computed for it; gpt2/README.md says which. */
 import fs from 'node:fs';
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import {
   GradientCollector,
   loadCausalLM,

@@ -1,7 +1,7 @@
 /** Small random models of each family against what Hugging Face's transformers computed; language-models/make.py made them. */
 import fs from 'node:fs';
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { CheckpointError, GradientCollector, loadCausalLM, type CausalLM } from '../../callbacks';
 import { findTrainedLayers } from '../../lib/capture/trained-layers';
 import { localName } from '../../lib/layers/weight';

@@ -1,5 +1,5 @@
 /** A frozen classifier and passes over a small data set of it, for specs and the processes they kill. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { LossBatch } from '../../callbacks';
 import { denseCase } from '../support/small-models';
 

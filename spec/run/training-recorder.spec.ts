@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { Attributor, GradientStoreReader, RecordingOrderError, Run, TrainingRecorder } from '../../callbacks';
 import { findAttributedLayers } from '../../lib/capture/attributed-layers';
 import { batchOfOneGradients } from '../reference/batch-of-one';

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { GradientCollectorCallback, prepareForGradientCollection, type RunOptions } from '../../callbacks';
 import type { RunDiagnosis } from '../../scripts/doctor/run-diagnosis';
 import type { RunManifest } from '../../lib/run/run-manifest';

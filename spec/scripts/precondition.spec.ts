@@ -1,5 +1,5 @@
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { Attributor, GradientCollectorCallback, prepareForGradientCollection, Run } from '../../callbacks';
 import { relativeError, ROUNDING } from '../support/closeness';
 import { runBergson } from '../support/run-bergson';

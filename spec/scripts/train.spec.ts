@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { createCausalLM, GradientStoreReader, loadCausalLM, Run } from '../../callbacks';
 import { findAttributedLayers } from '../../lib/capture/attributed-layers';
 import { collate } from '../../lib/datasets/collate';

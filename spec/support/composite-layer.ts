@@ -1,5 +1,5 @@
 /** Layers made of others, which they hold as properties. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 
 /** Passes on the weights of the layers it holds, which tfjs does not look for. Its output has its first input's shape. */
 export abstract class CompositeLayer extends tf.layers.Layer {

@@ -1,5 +1,5 @@
 /** Derivatives by central differences, to hold analytic ones against. Inner products are taken in float64. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 
 export type TensorFunction = (x: tf.Tensor) => tf.Tensor;
 

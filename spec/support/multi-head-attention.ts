@@ -1,5 +1,5 @@
 /** Multi-head self-attention as tfjs code writes it: dense layers for query, key, value and output. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { applyTo, CompositeLayer, onlyInput } from './composite-layer';
 
 export class MultiHeadAttention extends CompositeLayer {

@@ -1,5 +1,5 @@
 /** Random tensors for specs, from a seed, without the tens of milliseconds that tfjs takes for a hundred thousand. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 
 /** Standard normal numbers (Box and Muller's, of a linear congruential generator). */
 export function normalNumbers(count: number, seed: number): Float32Array {

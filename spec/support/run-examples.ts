@@ -1,7 +1,7 @@
 /** Runs the TypeScript examples of a document, as a reader's program would. */
 import fs from 'node:fs';
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import ts from 'typescript';
 import * as bergson from '../../callbacks';
 

@@ -1,5 +1,5 @@
 /** Small models and data that train in milliseconds, the same in every call. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 
 export interface TrainingCase {
   readonly name: string;

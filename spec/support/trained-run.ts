@@ -1,6 +1,6 @@
 /** Trains a small model with a collector, for what is asked of runs. */
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { GradientCollectorCallback, prepareForGradientCollection, type RunOptions } from '../../callbacks';
 import type { TrainingCase } from './small-models';
 

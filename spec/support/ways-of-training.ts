@@ -1,5 +1,5 @@
 /** The ways of training a model that tfjs has, each with and without recording a run, over the same data. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import {
   GradientCollectorCallback,
   prepareForGradientCollection,

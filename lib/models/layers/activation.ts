@@ -1,5 +1,5 @@
 /** Activation functions of language models. float32 of any shape to the same. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import {
   activate,
   activationGradient,

@@ -1,5 +1,5 @@
 /** Causal attention as layers apply it. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { attentionKernel, type CausalAttention } from '../../../kernels/causal-attention';
 import { SecondDerivativeError } from '../../errors';
 

@@ -1,5 +1,5 @@
 /** Layers made of others, which they hold as properties. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import type { Linear, Lora } from './linear';
 
 /**

@@ -1,5 +1,5 @@
 /** The loss of a language model, as a layer that a model can end in. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { sparseCrossEntropy } from '../../losses';
 
 /** The label of a token that has no loss. */

@@ -1,5 +1,5 @@
 /** Layer normalization over the last axis, and its per-example gradients. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { ChannelFactors, STANDARDIZED } from '../../layers/channel-factors';
 import { vectorMatrix } from '../../layers/gradient-matrix';
 import { registerLayerGradient, type LayerGradient } from '../../layers/layer-gradient';

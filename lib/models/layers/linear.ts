@@ -1,5 +1,5 @@
 /** A linear map of every position, and its per-example gradients. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { linear } from '../../../kernels/linear';
 import { DenseActivations } from '../../layers/activations';
 import { kernelLayout } from '../../layers/gradient-matrix';

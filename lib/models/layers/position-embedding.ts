@@ -1,5 +1,5 @@
 /** Learned position vectors, and their per-example gradients. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { ContextLengthError } from '../../errors';
 import { OneHotActivations } from '../../layers/activations';
 import { kernelLayout } from '../../layers/gradient-matrix';

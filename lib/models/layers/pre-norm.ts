@@ -1,5 +1,5 @@
 /** The block that most language models are made of. Xiong et al., On Layer Normalization in the Transformer Architecture, 2020. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { applyTo } from './composite-layer';
 
 /** A normalization, and the layer that takes what it gives. */

@@ -1,5 +1,5 @@
 /** Root mean square normalization over the last axis, and its per-example gradients. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { vectorMatrix } from '../../layers/gradient-matrix';
 import { registerLayerGradient, type LayerGradient } from '../../layers/layer-gradient';
 import { variablesOf } from '../../layers/weight';

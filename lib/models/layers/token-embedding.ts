@@ -1,5 +1,5 @@
 /** A table of token vectors, which a model may also use as its output head, and its per-example gradients. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { linear } from '../../../kernels/linear';
 import { DenseActivations, OneHotActivations } from '../../layers/activations';
 import { kernelLayout } from '../../layers/gradient-matrix';

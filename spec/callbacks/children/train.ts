@@ -1,5 +1,5 @@
 /** Trains for far longer than any spec waits, printing every step that has been recorded. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { GradientCollectorCallback, loadBackend, prepareForGradientCollection } from '../../../callbacks';
 import { denseCase } from '../../support/small-models';
 

@@ -1,6 +1,6 @@
 /** Prints a digest of native causal attention, its gradients and a linear map, of sizes that several threads share. */
 import { createHash } from 'node:crypto';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { nativeAttention } from '../../../kernels/causal-attention';
 import { linearNatively } from '../../../kernels/linear';
 import { nativeAddon, nativeBackend } from '../../../kernels/native';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { float64Algebra } from '../../../kernels/float64/algebra';
 import { plainAlgebra } from '../../../kernels/float64/plain';
 import { relativeError } from '../../support/closeness';

@@ -1,5 +1,5 @@
 /** Runs one kernel on the `wasm` and on the `cpu` backend of TensorFlow.js and compares. */
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { registerWasmKernels } from '../../../kernels/wasm/register';
 import { loadBackend } from '../../../lib/backend';
 

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { expectSameOnCpu, useWasm } from './against-cpu';
 
 useWasm();

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { trainByteLevelBpe } from '../../../scripts/demo-lm/byte-level-bpe';
 import { LanguageQuestions } from '../../../scripts/demo-lm/language-questions';
 import { markWords } from '../../../scripts/terminal/words';

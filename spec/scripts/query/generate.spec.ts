@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import tf = require('@tensorflow/tfjs');
 import { buildRun, loadCausalLM, openDataset } from '../../../callbacks';
 import { languageBatch } from '../../../lib/build/language-batches';
 import { NO_LOSS } from '../../../lib/datasets/document';
