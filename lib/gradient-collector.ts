@@ -177,18 +177,9 @@ export class GradientCollector {
   }
 
   /**
-   * As `surround` does, but may return while numbers of the gradients are still to come from the background, in tensors that hold
-   * others until then: `rows` waits for them, and so does `awaitBackground`.
-   */
-  surroundInBackground<T>(body: () => T, batchSize: number): Captured<T>;
-  surroundInBackground<T>(body: () => T | Promise<T>, batchSize: number): Captured<T> | Promise<Captured<T>>;
-  surroundInBackground<T>(body: () => T | Promise<T>, batchSize: number): Captured<T> | Promise<Captured<T>> {
-    return runInside(body, this.capture({ batchSize, endsInBackground: true }));
-  }
-
-  /**
-   * As `surroundInBackground` does, but leaves it to whoever writes rows to project the gradients: those of which the addon can,
-   * as long as what they are made of does not take up too much memory. The caller disposes the columns.
+   * As `surround` does, but leaves it to whoever writes rows to project the gradients: those of which the addon can, as long as
+   * what they are made of does not take up too much memory. Numbers of the others may still be to come from the background, in
+   * tensors that hold others until then. The caller disposes the columns.
    */
   surroundLeavingColumns<T>(body: () => T, batchSize: number): CapturedColumns<T>;
   surroundLeavingColumns<T>(
@@ -207,7 +198,6 @@ export class GradientCollector {
    * `columns`. Disposes the gradients.
    */
   async rows(gradients: CollectedGradients, batchSize: number): Promise<Float32Array> {
-    awaitBackground();
     const { columns } = this;
     const total = columns.reduce((sum, { width }) => sum + width, 0);
     const rows = new Float32Array(batchSize * total);

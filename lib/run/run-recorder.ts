@@ -77,7 +77,7 @@ export interface TrainingOptions {
 /** What the rows of a step are made of: columns, where the addon makes them later, or gradients. */
 type StepRows = { readonly columns: RowColumns } | { readonly gradients: CollectedGradients };
 
-/** A step that has run, whose rows are not yet written. Numbers of its gradients may still be to come from the background. */
+/** A step that has run, whose rows are not yet written. Numbers of its columns may still be to come from the background. */
 export interface CapturedStep<T> {
   readonly result: T;
   readonly rows: StepRows;
@@ -147,7 +147,7 @@ export class RunRecorder {
     const { collector } = this;
     const captured = this.writer.beginsSteps
       ? collector.surroundLeavingColumns(step, ids.length)
-      : collector.surroundInBackground(step, ids.length);
+      : collector.surround(step, ids.length);
     return this.toStep(ids, captured);
   }
 
@@ -156,7 +156,7 @@ export class RunRecorder {
     const { collector } = this;
     const captured = this.writer.beginsSteps
       ? await collector.surroundLeavingColumns<T>(step, ids.length)
-      : await collector.surroundInBackground<T>(step, ids.length);
+      : await collector.surround<T>(step, ids.length);
     return this.toStep(ids, captured);
   }
 
