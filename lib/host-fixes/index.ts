@@ -1,14 +1,15 @@
 /** Slow spots of tfjs itself that profiles of training steps show, replaced while a run lasts. */
 import tf = require('@tensorflow/tfjs');
 import { replaceLayerNormalization } from './layer-normalization';
+import { meanGradient, sumGradient } from './reduction-gradients';
 import { reluGradient } from './relu-gradient';
 import { tileGradient } from './tile-gradient';
 
 let undoCurrent: (() => void) | undefined;
 
 /**
- * Replaces, for the whole process, what makes tfjs's training steps slow: the gradients of Tile and Relu, and
- * the LayerNormalization layer. Values and gradients stay the same to rounding, on every backend. The effect
+ * Replaces, for the whole process, what makes tfjs's training steps slow: the gradients of Tile, Relu, Sum and
+ * Mean, and the LayerNormalization layer. Values and gradients stay the same to rounding, on every backend. The effect
  * of each is measured in docs/benchmarks.md.
  *
  * Call it once before training. Further calls change nothing and return the same undo.
@@ -20,6 +21,8 @@ export function applyHostFixes(): () => void {
   const undos = [
     replaceGradient(tf.Tile, () => tileGradient),
     replaceGradient(tf.Relu, reluGradient),
+    replaceGradient(tf.Sum, () => sumGradient),
+    replaceGradient(tf.Mean, () => meanGradient),
     replaceLayerNormalization(),
   ];
   const undo = () => {

@@ -1,7 +1,7 @@
 import tf = require('@tensorflow/tfjs');
 import { applyHostFixes } from '../../lib/host-fixes';
 
-const KERNELS = [tf.Tile, tf.Relu];
+const KERNELS = [tf.Tile, tf.Relu, tf.Sum, tf.Mean];
 const registered = () => KERNELS.map((name) => tf.getGradient(name));
 
 test('undoing puts back the very gradients and method that were there', () => {
