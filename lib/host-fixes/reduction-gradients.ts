@@ -24,9 +24,11 @@ export const meanGradient: tf.GradConfig = {
   inputsToSave: ['x'],
   gradFunc: (dy, saved, attrs) => {
     const [x] = saved as [tf.Tensor];
-    const axes = reducedAxes(x, attrs);
-    const count = axes.reduce((product, axis) => product * (x.shape[axis] ?? 1), 1);
-    return { x: () => alongAxes(tf.div(dy as tf.Tensor, count), x.shape, axes) };
+    const outputGradient = dy as tf.Tensor;
+    return {
+      x: () =>
+        alongAxes(tf.div(outputGradient, x.size / outputGradient.size), x.shape, reducedAxes(x, attrs)),
+    };
   },
 };
 

@@ -1,8 +1,8 @@
 import tf = require('@tensorflow/tfjs');
 import fc from 'fast-check';
 import { applyHostFixes } from '../../lib/host-fixes';
-import { loadBackend } from '../../lib/backend';
 import { normalTensor, vectorJacobian, withoutLeaks } from '../support/derivatives';
+import { describeOnEveryBackend } from './every-backend';
 
 const REDUCTIONS = { sum: tf.sum, mean: tf.mean };
 
@@ -14,19 +14,7 @@ const reduction = fc
     axes: axes.flatMap(([, reduced], axis) => (reduced ? [axis] : [])),
   }));
 
-describe.each(['best', 'wasm', 'cpu'])('on the %s backend', (backend) => {
-  let undo: () => void;
-
-  beforeAll(async () => {
-    if (backend !== 'best') await loadBackend(backend);
-  });
-  beforeEach(() => {
-    undo = applyHostFixes();
-  });
-  afterEach(() => {
-    undo();
-  });
-
+describeOnEveryBackend((undo) => {
   test.each(Object.entries(REDUCTIONS))(
     'the gradient of %s has the bits of the one tfjs computes',
     (_, reduce) => {

@@ -1,7 +1,6 @@
 import tf = require('@tensorflow/tfjs');
 import fc from 'fast-check';
 import { applyHostFixes } from '../../lib/host-fixes';
-import { loadBackend } from '../../lib/backend';
 import {
   differenceQuotient,
   inner,
@@ -9,25 +8,14 @@ import {
   vectorJacobian,
   withoutLeaks,
 } from '../support/derivatives';
+import { describeOnEveryBackend } from './every-backend';
 
 /** Rounding of float32 values near 1, over the difference step of 5e-3, for a few entries. */
 const DIFFERENCE = 2e-3;
 
 const shapes = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 4 });
 
-describe.each(['best', 'wasm', 'cpu'])('on the %s backend', (backend) => {
-  let undo: () => void;
-
-  beforeAll(async () => {
-    if (backend !== 'best') await loadBackend(backend);
-  });
-  beforeEach(() => {
-    undo = applyHostFixes();
-  });
-  afterEach(() => {
-    undo();
-  });
-
+describeOnEveryBackend((undo) => {
   test('the gradient of Relu is the one tfjs computes, bit for bit', () => {
     fc.assert(
       fc.property(shapes, fc.integer({ min: 0, max: 1000 }), (shape, seed) => {

@@ -1,8 +1,8 @@
 import tf = require('@tensorflow/tfjs');
 import fc from 'fast-check';
 import { applyHostFixes } from '../../lib/host-fixes';
-import { loadBackend } from '../../lib/backend';
 import { inner, normalTensor, vectorJacobian, withoutLeaks } from '../support/derivatives';
+import { describeOnEveryBackend } from './every-backend';
 
 /** Both sum the same few numbers, in another order. */
 const ROUNDING = 1e-5;
@@ -14,19 +14,7 @@ const shapeAndRepetitions = fc
   })
   .map((axes) => ({ shape: axes.map(([size]) => size), reps: axes.map(([, repeat]) => repeat) }));
 
-describe.each(['best', 'wasm', 'cpu'])('on the %s backend', (backend) => {
-  let undo: () => void;
-
-  beforeAll(async () => {
-    if (backend !== 'best') await loadBackend(backend);
-  });
-  beforeEach(() => {
-    undo = applyHostFixes();
-  });
-  afterEach(() => {
-    undo();
-  });
-
+describeOnEveryBackend((undo) => {
   test('the gradient of Tile is the one tfjs computes', () => {
     fc.assert(
       fc.property(shapeAndRepetitions, ({ shape, reps }) => {
