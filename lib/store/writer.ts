@@ -1,33 +1,14 @@
 /** Writes a gradient store row by row, in any order, so that a kill at any byte leaves a readable store. */
-import fs from 'node:fs';
 import path from 'node:path';
 import type { RowColumns } from '../../kernels/row-terms';
 import { beginRowWrite, writesRows, type FileWrite } from '../../kernels/write-rows';
-import {
-  ClosedError,
-  CorruptStoreError,
-  DiskWriteError,
-  ExampleRangeError,
-  RowShapeError,
-  StoreExistsError,
-} from '../errors';
+import { ClosedError, ExampleRangeError, RowShapeError } from '../errors';
 import { BegunRows } from './begun-rows';
-import { bytesOf, forEachRun, guardWrite, presize, writeFileAtomic, writeFully } from './disk';
-import {
-  STORE_FILES,
-  checkLayout,
-  encodeInfo,
-  gradientBytes,
-  parseInfo,
-  rowBytes,
-  rowWidth,
-  type StoreLayout,
-} from './format';
+import { bytesOf, forEachRun, writeFully } from './disk';
+import { STORE_FILES, rowBytes, rowWidth, type StoreLayout } from './format';
 import { decodeRows, encodeRows, type EncodedRows } from './row-codec';
-import { ScaleFile } from './row-scales';
 import { sealStore, type SealOptions } from './seal';
-import type { TokenOffsets } from './token-offsets';
-import { WrittenFlags } from './written-flags';
+import { StoreFiles, type StoreFilesOptions } from './store-files';
 
 /** Sees the rows of a store as they are written. */
 export interface RowObserver {
@@ -37,11 +18,6 @@ export interface RowObserver {
   replace(): void;
   /** The store in `directory` is complete. */
   keep(directory: string): void;
-}
-
-interface CreateOptions {
-  readonly overwrite?: boolean | undefined;
-  readonly offsets?: TokenOffsets | undefined;
 }
 
 export class GradientStoreWriter {
@@ -54,102 +30,39 @@ export class GradientStoreWriter {
   /** Of the rows of this writer, which float16 rounds. */
   private energy = { total: 0, lost: 0 };
 
-  private constructor(
-    readonly directory: string,
-    private currentLayout: StoreLayout,
-    private readonly gradients: number,
-    private readonly written: WrittenFlags,
-    private readonly scales: ScaleFile,
-  ) {
-    this.file = path.join(directory, STORE_FILES.gradients);
+  private constructor(private readonly files: StoreFiles) {
+    this.file = path.join(files.directory, STORE_FILES.gradients);
+  }
+
+  /** Starts a store of `layout` in `directory`: {@link StoreFiles.create}. */
+  static create(
+    directory: string,
+    layout: StoreLayout,
+    options: StoreFilesOptions = {},
+  ): GradientStoreWriter {
+    return new GradientStoreWriter(StoreFiles.create(directory, layout, options));
+  }
+
+  /** Goes on with the store that a killed writer of `layout` left in `directory`: {@link StoreFiles.resume}. */
+  static resume(
+    directory: string,
+    layout: StoreLayout,
+    options: Pick<StoreFilesOptions, 'offsets'> = {},
+  ): GradientStoreWriter {
+    return new GradientStoreWriter(StoreFiles.resume(directory, layout, options));
+  }
+
+  get directory(): string {
+    return this.files.directory;
+  }
+
+  get layout(): StoreLayout {
+    return this.files.layout;
   }
 
   /** How many rows hold a gradient. */
   get rowsWritten(): number {
-    return this.written.count;
-  }
-
-  get layout(): StoreLayout {
-    return this.currentLayout;
-  }
-
-  /**
-   * Starts a store of `layout` in `directory`, which is made if need be. `gradients.bin` gets its full size
-   * at once but takes up disk only as rows come. Throws {@link StoreExistsError} unless `overwrite`,
-   * {@link DiskWriteError} when the disk is too small, InvalidLayoutError. A store with a row for each token takes
-   * `offsets`, which fit the layout.
-   */
-  static create(directory: string, layout: StoreLayout, options: CreateOptions = {}): GradientStoreWriter {
-    const { overwrite = false, offsets } = options;
-    checkLayout(layout, 'the layout');
-    const at = (name: string) => path.join(directory, name);
-    const total = gradientBytes(layout);
-    if (!overwrite && fs.existsSync(at(STORE_FILES.info))) throw new StoreExistsError(directory);
-    guardWrite(directory, total, () => {
-      fs.mkdirSync(directory, { recursive: true });
-      // The manifest goes first: without it, whatever is left no longer claims to be complete.
-      for (const name of [...Object.values(STORE_FILES).reverse(), 'index', 'preconditioner']) {
-        fs.rmSync(at(name), { recursive: true, force: true });
-      }
-    });
-    checkSpace(directory, total);
-    if (offsets !== undefined) writeFileAtomic(at(STORE_FILES.offsets), [offsets.encode()]);
-    writeFileAtomic(at(STORE_FILES.info), [Buffer.from(encodeInfo(layout))]);
-    const gradients = presize(at(STORE_FILES.gradients), total);
-    return GradientStoreWriter.withFiles(directory, layout, gradients, () =>
-      WrittenFlags.create(at(STORE_FILES.written), layout.rows),
-    );
-  }
-
-  /**
-   * Goes on with the store that a killed writer of `layout` left in `directory`: rows that are written stay. It may
-   * have more rows than `layout` says, if its writer made room. Throws {@link CorruptStoreError}, InvalidLayoutError,
-   * DiskWriteError, or the file system's own error when there is no store.
-   */
-  static resume(
-    directory: string,
-    layout: StoreLayout,
-    { offsets }: CreateOptions = {},
-  ): GradientStoreWriter {
-    const at = (name: string) => path.join(directory, name);
-    const found = parseInfo(fs.readFileSync(at(STORE_FILES.info), 'utf8'), at(STORE_FILES.info));
-    const sameRows = encodeInfo({ ...layout, rows: found.rows });
-    if (encodeInfo(found) !== sameRows)
-      throw new CorruptStoreError(at(STORE_FILES.info), 'layout', sameRows, encodeInfo(found));
-    const sizes = [STORE_FILES.written, STORE_FILES.gradients].map(
-      (name) => fs.statSync(at(name), { throwIfNoEntry: false })?.size ?? 0,
-    );
-    const flags = sizes[0] === 0 ? new Uint8Array() : fs.readFileSync(at(STORE_FILES.written));
-    const bytes = gradientBytes(found);
-    if ((sizes[0] ?? 0) < found.rows || (sizes[1] ?? 0) < bytes) {
-      // Files are full size before the first row is written: a kill came before that.
-      if (!flags.includes(1))
-        return GradientStoreWriter.create(directory, layout, { overwrite: true, offsets });
-      throw new CorruptStoreError(at(STORE_FILES.gradients), 'bytes', bytes, sizes[1] ?? 0);
-    }
-    const gradients = guardWrite(directory, 0, () => fs.openSync(at(STORE_FILES.gradients), 'r+'));
-    return GradientStoreWriter.withFiles(directory, found, gradients, () =>
-      WrittenFlags.open(at(STORE_FILES.written), flags.subarray(0, found.rows)),
-    );
-  }
-
-  /** Opens the files beside `gradients`; if one does not open, none stays open. */
-  private static withFiles(
-    directory: string,
-    layout: StoreLayout,
-    gradients: number,
-    openFlags: () => WrittenFlags,
-  ): GradientStoreWriter {
-    let written: WrittenFlags | undefined;
-    try {
-      written = openFlags();
-      const scales = ScaleFile.open(path.join(directory, STORE_FILES.scales), layout.rows);
-      return new GradientStoreWriter(directory, layout, gradients, written, scales);
-    } catch (error) {
-      written?.close();
-      fs.closeSync(gradients);
-      throw error;
-    }
+    return this.files.written.count;
   }
 
   /** From now on `observer` sees what is written. */
@@ -159,7 +72,7 @@ export class GradientStoreWriter {
 
   /** Whether row `example` is written. */
   isWritten(example: number): boolean {
-    return this.written.isWritten(example);
+    return this.files.written.isWritten(example);
   }
 
   /**
@@ -179,7 +92,7 @@ export class GradientStoreWriter {
     const encoded = encodeRows(this.layout, examples, rows);
     const { ids, replaced } = this.clear(examples, order);
     this.writeRows(ids, order, encoded);
-    this.written.mark(ids, 1);
+    this.files.written.mark(ids, 1);
     this.addEnergy(encoded);
     this.rewritten += replaced + examples.length - ids.length;
     if (replaced > 0) this.observer?.replace();
@@ -218,19 +131,19 @@ export class GradientStoreWriter {
     }
     const rows = {
       file: this.file,
-      descriptor: this.gradients,
+      descriptor: this.files.gradients,
       positions,
       columns: placed,
       width: offset,
       factor,
-      after: [...this.written.writes(ids, 1), ...after],
+      after: [...this.files.written.writes(ids, 1), ...after],
     };
     const reaction = {
       written: () => {
         this.rewritten += replaced + examples.length - ids.length;
       },
       failed: () => {
-        this.written.set(ids, 0);
+        this.files.written.set(ids, 0);
       },
     };
     try {
@@ -257,30 +170,10 @@ export class GradientStoreWriter {
     return kept;
   }
 
-  /**
-   * Makes room for `rows` rows, new ones being unwritten, or gives back the room of unwritten ones at the end.
-   * Throws ExampleRangeError rather than lose a row that is written, {@link DiskWriteError}.
-   */
+  /** Makes room for `rows` rows, or gives back that of unwritten ones at the end: {@link StoreFiles.resize}. */
   resize(rows: number): void {
     if (!this.open) throw new ClosedError(this.directory);
-    const { last } = this.written;
-    if (last >= rows) throw new ExampleRangeError(this.directory, last, rows);
-    const grows = rows > this.layout.rows;
-    const layout = { ...this.layout, rows };
-    const bytes = gradientBytes(layout);
-    if (grows) checkSpace(this.directory, bytes - gradientBytes(this.layout));
-    const describe = () => {
-      writeFileAtomic(path.join(this.directory, STORE_FILES.info), [Buffer.from(encodeInfo(layout))]);
-    };
-    // A kill in between leaves files longer than `info.json` says, which readers allow; never shorter.
-    if (!grows) describe();
-    guardWrite(this.directory, bytes, () => {
-      fs.ftruncateSync(this.gradients, bytes);
-    });
-    this.written.resize(rows);
-    this.scales.resize(rows);
-    if (grows) describe();
-    this.currentLayout = layout;
+    this.files.resize(rows);
   }
 
   /**
@@ -289,11 +182,7 @@ export class GradientStoreWriter {
    */
   async close(options: Omit<SealOptions, 'rewritten' | 'energyLost'> = {}): Promise<void> {
     if (!this.open) throw new ClosedError(this.directory);
-    guardWrite(this.directory, gradientBytes(this.layout), () => {
-      fs.fsyncSync(this.gradients);
-    });
-    this.written.sync();
-    this.scales.sync();
+    this.files.sync();
     this.abort();
     await sealStore(this.directory, { ...options, rewritten: this.rewritten, energyLost: this.energyLost });
     this.observer?.keep(this.directory);
@@ -303,9 +192,7 @@ export class GradientStoreWriter {
   abort(): void {
     if (!this.open) return;
     this.open = false;
-    fs.closeSync(this.gradients);
-    this.written.close();
-    this.scales.close();
+    this.files.close();
   }
 
   private get energyLost(): number | null {
@@ -342,11 +229,11 @@ export class GradientStoreWriter {
     for (let i = 0; i < ids.length; i++) {
       const id = examples[order[i] ?? 0] ?? 0;
       ids[i] = id;
-      replaced += Number(this.written.isWritten(id));
+      replaced += Number(this.files.written.isWritten(id));
     }
     if (replaced > 0)
-      this.written.mark(
-        ids.filter((id) => this.written.isWritten(id)),
+      this.files.written.mark(
+        ids.filter((id) => this.files.written.isWritten(id)),
         0,
       );
     return { ids, replaced };
@@ -360,18 +247,12 @@ export class GradientStoreWriter {
     forEachRun(ids.length, together, (begin, end) => {
       const first = (positions[begin] ?? 0) * width;
       const bytes = bytesOf(stored.subarray(first, first + (end - begin) * width));
-      writeFully(this.gradients, this.file, bytes, (ids[begin] ?? 0) * rowBytes(this.layout));
+      writeFully(this.files.gradients, this.file, bytes, (ids[begin] ?? 0) * rowBytes(this.layout));
     });
     if (scales !== null)
-      this.scales.write(
+      this.files.scales.write(
         ids,
         Float32Array.from(positions, (position) => scales[position] ?? 1),
       );
   }
-}
-
-/** Fails now rather than hours into training when the file system has fewer than `bytes` free. */
-function checkSpace(directory: string, bytes: number): void {
-  const { bavail, blocks, bsize } = fs.statfsSync(directory);
-  if (blocks > 0 && bavail * bsize < bytes) throw new DiskWriteError(directory, bytes, 'ENOSPC');
 }

@@ -4,6 +4,7 @@ import { projectPositions, type ProjectedFactors } from '../../kernels/project-f
 import { projectPatches, type ProjectedPatches } from '../../kernels/project-patches';
 import { projectNormalized, type KernelMoments } from '../../kernels/project-normalized';
 import { sameBits } from '../support/closeness';
+import { until } from '../support/until';
 import { describeOnProcessor } from './native-operations';
 
 type Shape = [number, number, number, number];
@@ -112,8 +113,7 @@ describeOnProcessor('projections in the background', () => {
   it('go on without being awaited once there is work worth a thread', async () => {
     const several = Array.from({ length: 40 }, () => inBackground(project['linear maps']));
     const [first] = several;
-    for (let waited = 0; Number.isNaN(first?.dataSync()[0]) && waited < 5000; waited++)
-      await new Promise((resolve) => setTimeout(resolve, 1));
+    await until(() => !Number.isNaN(first?.dataSync()[0]));
     expect(first?.dataSync()[0]).not.toBeNaN();
     awaitBackground();
     tf.dispose(several);

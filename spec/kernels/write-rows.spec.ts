@@ -5,6 +5,7 @@ import { inBackground } from '../../kernels/background';
 import { projectPositions } from '../../kernels/project-factors';
 import { beginRowWrite, type FileWrite, type RowOutcome, type RowWrite } from '../../kernels/write-rows';
 import { temporaryDirectory } from '../support/temporary-directory';
+import { until } from '../support/until';
 import { describeOnProcessor } from './native-operations';
 
 const directory = temporaryDirectory();
@@ -124,8 +125,7 @@ describeOnProcessor('rows that the addon writes', () => {
     const positions = Float64Array.of(0, ROW_BYTES, 2 * ROW_BYTES);
     const after = [record('done', 0)];
     const begun = beginRowWrite({ file, descriptor, positions, columns, width: WIDTH, factor: 1, after });
-    for (let waited = 0; fs.statSync(log).size === 0 && waited < 5000; waited++)
-      await new Promise((resolve) => setTimeout(resolve, 1));
+    await until(() => fs.statSync(log).size > 0);
     expect(rowOf(2)[0]).toBe(1);
     expect(begun.outcome()).toEqual({ kind: 'written' });
     for (const { gradients } of columns) gradients.dispose();
