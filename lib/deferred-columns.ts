@@ -16,7 +16,7 @@ export interface ColumnSource {
 }
 
 /** Bytes of a step that wait to be projected; beyond them a layer's gradients are, instead of what they are made of. */
-const MOST_WAITING = 32 * 2 ** 20;
+const MOST_WAITING = 128 * 2 ** 20;
 
 export class DeferredColumns {
   /** By name. Whoever takes them disposes them. */

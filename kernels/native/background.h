@@ -1,6 +1,7 @@
 // Work that operations leave to a thread of the addon, so that training goes on meanwhile.
 #pragma once
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -15,6 +16,7 @@
 #include <sys/resource.h>
 #endif
 
+#include "idle-processor.h"
 #include "thread-pool.h"
 
 namespace bergson {
@@ -60,16 +62,7 @@ class Background {
   void wait(std::size_t last) {
     std::unique_lock<std::mutex> lock(mutex_);
     last = std::min(last, left_);
-    while (done_ < last) {
-      if (!busy_) {
-        do_next(lock);
-        continue;
-      }
-      lock.unlock();
-      const bool helped = helpers_.help();
-      lock.lock();
-      if (!helped) free_.wait(lock, [this] { return !busy_; });
-    }
+    if (done_ < last) finish(last, lock);
     lock.unlock();
     free_finished();
   }
@@ -86,10 +79,37 @@ class Background {
   // A tenth of another thread's share, where there is no time to spare.
   static constexpr int kNiceness = 10;
 
+  // The thread asks for an idle processor after so long: about what TensorFlow's threads, which wait for each other, are held up by
+  // where it has begun a task as they begin one of theirs.
+  static constexpr std::chrono::microseconds kUnasked{40};
+
+  // Does what `wait` says.
+  void finish(std::size_t last, std::unique_lock<std::mutex>& lock) {
+    idle_.begin_hurry();
+    while (done_ < last) {
+      if (!busy_) {
+        do_next(lock);
+        continue;
+      }
+      lock.unlock();
+      const bool helped = helpers_.help();
+      lock.lock();
+      if (!helped) free_.wait(lock, [this] { return !busy_; });
+    }
+    idle_.stop_hurry();
+  }
+
+  // Before each task of the thread's.
+  void pause() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - asked_ < kUnasked) return;
+    idle_.wait();
+    asked_ = std::chrono::steady_clock::now();
+  }
+
   void serve() {
 #ifdef __linux__
-    // Of this thread alone: it takes what time training leaves of the cores. SCHED_IDLE would, where other processes keep them
-    // busy, hold up for a second whoever waits for the task that the thread has begun.
+    // Of this thread alone: it takes what time training leaves of the cores.
     setpriority(PRIO_PROCESS, 0, kNiceness);
 #endif
     ThreadPool::choose(helpers_);
@@ -126,7 +146,9 @@ class Background {
   }
 
   // Those that wait. The pool of all others stays theirs.
-  ThreadPool helpers_{false};
+  ThreadPool helpers_{[this] { pause(); }};
+  IdleProcessor idle_;
+  std::chrono::steady_clock::time_point asked_;  // by the thread
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable free_;

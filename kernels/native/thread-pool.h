@@ -7,18 +7,22 @@
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace bergson {
 
 class ThreadPool {
  public:
-  // One without threads of its own has no more than those that come to `help`.
-  explicit ThreadPool(bool has_threads) : has_threads_(has_threads) {}
+  // Has as many threads as its calls want.
+  ThreadPool() : has_threads_(true) {}
+
+  // Has no threads but those that come to `help`. Whoever calls it calls `pause` before each task.
+  explicit ThreadPool(std::function<void()> pause) : has_threads_(false), pause_(std::move(pause)) {}
 
   // That of all threads but those that chose another. Never destroyed: its threads may still wait on it while the process
   // ends.
   static ThreadPool& instance() {
-    static ThreadPool* pool = new ThreadPool(true);
+    static ThreadPool* pool = new ThreadPool;
     return chosen() == nullptr ? *pool : *chosen();
   }
 
@@ -37,7 +41,10 @@ class ThreadPool {
     // Two JavaScript threads may call at the same time; the second does its work by itself.
     std::unique_lock<std::mutex> turn(turn_, std::defer_lock);
     if (threads < 2 || tasks < 2 || !turn.try_lock()) {
-      for (std::size_t i = 0; i < tasks; i++) task(i);
+      for (std::size_t i = 0; i < tasks; i++) {
+        if (pause_) pause_();
+        task(i);
+      }
       return;
     }
     Job job{task, tasks, {0}};
@@ -49,7 +56,7 @@ class ThreadPool {
       places_ = helpers;
     }
     for (std::size_t i = 0; has_threads_ && i < helpers; i++) wake_.notify_one();
-    job.drain();
+    job.drain(pause_);
     std::unique_lock<std::mutex> lock(mutex_);
     places_ = 0;
     job_ = nullptr;
@@ -78,8 +85,13 @@ class ThreadPool {
     const std::size_t tasks;
     std::atomic<std::size_t> next;
 
-    void drain() {
-      for (std::size_t i; (i = next.fetch_add(1)) < tasks;) task(i);
+    void drain(const std::function<void()>& pause) {
+      for (;;) {
+        if (pause) pause();
+        const std::size_t i = next.fetch_add(1);
+        if (i >= tasks) return;
+        task(i);
+      }
     }
   };
 
@@ -96,12 +108,13 @@ class ThreadPool {
     active_++;
     Job* job = job_;
     lock.unlock();
-    job->drain();
+    job->drain(nullptr);
     lock.lock();
     if (--active_ == 0) done_.notify_one();
   }
 
   const bool has_threads_;
+  const std::function<void()> pause_;
   std::atomic<std::size_t> most_threads_{1};
   std::mutex turn_;
   std::mutex mutex_;
