@@ -258,6 +258,25 @@ it('names the matrices of cells and of separable convolutions, at any depth', ()
   ]);
 });
 
+it('leaves layers as they were, also where one throws', () => {
+  const model = tf.sequential({
+    layers: [tf.layers.dense({ units: 2, activation: 'softmax', inputShape: [3] })],
+  });
+  const [layer] = model.layers as [tf.layers.Layer & { activation: object }];
+  const { activation } = layer;
+  const collector = new GradientCollector(model);
+  const xs = tf.ones([4, 3]);
+  collector.run(() => {
+    const outputs = model.apply(xs) as tf.Tensor;
+    expect(layer.activation).toBe(activation);
+    return outputs.square().mean();
+  });
+  const wrong = () => collector.run(() => (layer.call(tf.ones([4, 5]), {}) as tf.Tensor).mean());
+  expect(wrong).toThrow(/matMul/);
+  expect(layer.activation).toBe(activation);
+  expect(Object.hasOwn(layer, 'call')).toBe(false);
+});
+
 it('draws the same projection for the same path in another process, and another for another seed', () => {
   const { xs, ys } = denseCase.data(2);
   const first = (seed: number) => {
@@ -295,7 +314,7 @@ describe('refuses', () => {
 
 describeOnProcessor('what waits to be projected', () => {
   it('is bounded: beyond that gradients take its place, and rows are the same', () => {
-    const [count, positions] = [160, 64];
+    const [count, positions] = [160, 210]; // 138 MB into `wide`
     const model = tf.sequential({
       layers: [
         tf.layers.dense({ units: 1024, inputShape: [positions, 8], name: 'first' }),

@@ -67,12 +67,13 @@ export class BackwardPass implements TapListener {
 
   /** Hands over what has not been: deferred factors, and those of layers of which a call did not reach the loss. */
   finish(): void {
-    for (const attributed of [...this.held.keys()]) this.release(attributed);
+    for (const attributed of this.held.keys()) this.release(attributed);
   }
 
   /** Frees what is held. Harmless after `finish`. */
   dispose(): void {
-    tf.dispose([...this.held.values()] as unknown as tf.TensorContainer);
+    for (const contributions of this.held.values())
+      tf.dispose(contributions as unknown as tf.TensorContainer);
     for (const calls of this.waiting.values()) for (const { saved } of calls) tf.dispose(saved);
     this.held.clear();
     this.waiting.clear();

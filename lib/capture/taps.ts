@@ -1,6 +1,6 @@
 /**
- * Puts taps on layers while a function runs. This and `training.ts` are the only files that change objects
- * of tfjs, and both put them back.
+ * Puts taps on layers while a function runs. This, `training.ts` and `layers/pre-activation.ts` are the only files that
+ * change objects of tfjs, and they put them back.
  */
 import tf = require('@tensorflow/tfjs');
 import { share, shareInfo } from '../../kernels/share';

@@ -1,7 +1,6 @@
 /** Taps a layer between its linear map and its activation function. */
 import type * as tf from '@tensorflow/tfjs';
 import type { Layer, LayerContext } from './layer-gradient';
-import { viewOf } from './view';
 
 /** The part of tfjs's `Activation` that layers use. */
 export interface Activation {
@@ -10,7 +9,7 @@ export interface Activation {
 }
 
 export interface ActivatedLayer extends Layer {
-  readonly activation: Activation;
+  activation: Activation;
 }
 
 /** Activations that tfjs's layers pass into a fused operation, by their names there. */
@@ -19,7 +18,7 @@ const FUSED = new Set(['relu', 'elu']);
 /**
  * Runs the layer with `tap` on the pre-activation output, by the same operations as without.
  *
- * The layer's own `call` sees the layer through a view whose activation taps first.
+ * The layer's own `call` finds an activation in it that taps first.
  * Where tfjs fuses the activation, `call` offers no place for a tap. But while gradients are recorded tfjs runs
  * those as separate operations too, which `linear` then spells out: the linear map with its bias.
  */
@@ -48,5 +47,10 @@ export function tapActivationInput<L extends ActivatedLayer>(
     apply: (x, axis) => activation.apply(tap(x), axis),
     getClassName: () => `tapped ${activation.getClassName()}`,
   };
-  return call(viewOf(layer, { activation: tapped }), inputs, kwargs);
+  layer.activation = tapped;
+  try {
+    return call(layer, inputs, kwargs);
+  } finally {
+    layer.activation = activation;
+  }
 }
