@@ -79,8 +79,8 @@ class Background {
   // A tenth of another thread's share, where there is no time to spare.
   static constexpr int kNiceness = 10;
 
-  // The thread asks for an idle processor after so long: about what TensorFlow's threads, which wait for each other, are held up by
-  // where it has begun a task as they begin one of theirs.
+  // How long the thread goes on before it asks again for an idle processor, and so about how long TensorFlow's threads, which wait
+  // for each other, may be held up by it.
   static constexpr std::chrono::microseconds kUnasked{40};
 
   // Does what `wait` says.

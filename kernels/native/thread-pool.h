@@ -38,16 +38,13 @@ class ThreadPool {
   void run(std::size_t tasks, double work, const std::function<void(std::size_t)>& task) {
     const double worth = std::min(work / kWorkPerThread, static_cast<double>(most_threads_.load()));
     const std::size_t threads = static_cast<std::size_t>(worth);
+    Job job{task, tasks, {0}};
     // Two JavaScript threads may call at the same time; the second does its work by itself.
     std::unique_lock<std::mutex> turn(turn_, std::defer_lock);
     if (threads < 2 || tasks < 2 || !turn.try_lock()) {
-      for (std::size_t i = 0; i < tasks; i++) {
-        if (pause_) pause_();
-        task(i);
-      }
+      job.drain(pause_);
       return;
     }
-    Job job{task, tasks, {0}};
     const std::size_t helpers = (threads < tasks ? threads : tasks) - 1;
     {
       std::lock_guard<std::mutex> lock(mutex_);
@@ -86,11 +83,10 @@ class ThreadPool {
     std::atomic<std::size_t> next;
 
     void drain(const std::function<void()>& pause) {
-      for (;;) {
+      while (next < tasks) {
         if (pause) pause();
         const std::size_t i = next.fetch_add(1);
-        if (i >= tasks) return;
-        task(i);
+        if (i < tasks) task(i);
       }
     }
   };

@@ -61,7 +61,11 @@ export class StoreFiles {
    * have more rows than `layout` says, if its writer made room. @throws CorruptStoreError, InvalidLayoutError,
    *   DiskWriteError, or the file system's own error when there is no store
    */
-  static resume(directory: string, layout: StoreLayout, { offsets }: StoreFilesOptions = {}): StoreFiles {
+  static resume(
+    directory: string,
+    layout: StoreLayout,
+    { offsets }: Pick<StoreFilesOptions, 'offsets'> = {},
+  ): StoreFiles {
     const at = (name: string) => path.join(directory, name);
     const found = parseInfo(fs.readFileSync(at(STORE_FILES.info), 'utf8'), at(STORE_FILES.info));
     const sameRows = encodeInfo({ ...layout, rows: found.rows });
