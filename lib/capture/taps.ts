@@ -3,8 +3,7 @@
  * change objects of tfjs, and they put them back.
  */
 import tf = require('@tensorflow/tfjs');
-import { share, shareInfo } from '../../kernels/share';
-import { registerOperation } from '../../kernels/tensorflow-backend';
+import { share } from '../../kernels/share';
 import { UntappableLayerError } from '../errors';
 import type { CallArguments, FactorsOf, Layer, LayerCall, Tap } from '../layers/layer-gradient';
 import type { AttributedLayer } from './attributed-layers';
@@ -28,8 +27,8 @@ export interface TapListener {
 }
 
 /**
- * Puts a tap on every call of the given layers, until the function that is returned is called. A tap is an identity of
- * which only the gradient function does anything, so neither the forward nor the backward values change. Under
+ * Puts a tap on every call of the given layers, until the function that is returned is called. A tap only listens: neither the
+ * forward nor the backward values change. Under
  * `anchor`, a scalar, each tapped output also depends on it, with gradient zero: differentiating by the anchor then
  * runs the backward pass as far as the first tap, and computes no weight's gradient.
  *
@@ -41,7 +40,6 @@ export function placeTaps(
   listener: TapListener,
   anchor: tf.Scalar | null = null,
 ): () => void {
-  registerTap();
   const restore = layers.map((attributed) => replaceCall(attributed, listener, anchor));
   return () => {
     for (const undo of restore.reverse()) undo();
@@ -61,6 +59,7 @@ function replaceCall(
   const { call } = layer as unknown as { call: Call };
   const tapped: Call = (inputs, kwargs) => {
     if (reruns > 0) return call.call(layer, inputs, kwargs);
+    const since = tapeNodes().length;
     let taps = 0;
     const tap: Tap = (output, saved, factorsOf) => {
       taps++;
@@ -68,7 +67,7 @@ function replaceCall(
       if (!tf.engine().isTapeOn()) return output;
       const call = { attributed, saved: saved.map((tensor) => tf.keep(share(tensor))), factorsOf };
       listener.onForward(call);
-      return identityWithTap(output, anchor, (outputGradient) => {
+      return tapOutput(output, since, anchor, (outputGradient) => {
         listener.onBackward(call, outputGradient);
       });
     };
@@ -99,39 +98,35 @@ function replaceCall(
   };
 }
 
-const TAP = 'BergsonTap';
+/** What tfjs's gradient tape records of an operation. */
+type TapeNode = ReturnType<typeof tf.engine>['state']['activeTape'][number];
 
-interface TapAttributes {
-  readonly anchor: tf.Scalar | null;
-  readonly onGradient: (outputGradient: tf.Tensor) => void;
+function tapeNodes(): TapeNode[] {
+  const engine = tf.engine();
+  return engine.isTapeOn() ? engine.state.activeTape : [];
 }
 
-/** A kernel of tfjs, because that puts one node on the gradient tape, and `tf.customGrad` three. */
-function identityWithTap(
+/**
+ * Calls `onGradient` when the backward pass reaches `output`, which is returned, or its like. An operation that has just made it, since
+ * the tape had `since` nodes, tells by its own node: one more costs a step several times as much.
+ */
+function tapOutput(
   output: tf.Tensor,
-  anchor: TapAttributes['anchor'],
-  onGradient: TapAttributes['onGradient'],
+  since: number,
+  anchor: tf.Scalar | null,
+  onGradient: (outputGradient: tf.Tensor) => void,
 ): tf.Tensor {
-  const inputs: tf.NamedTensorMap = anchor === null ? { x: output } : { x: output, anchor };
-  const attributes: TapAttributes = { anchor, onGradient };
-  return tf.engine().runKernel(TAP, inputs, attributes as unknown as tf.NamedAttrMap);
-}
-
-function registerTap(): void {
-  registerOperation(
-    {
-      kernelName: TAP,
-      backendName: tf.engine().backendName,
-      kernelFunc: ({ inputs }) => shareInfo(inputs.x as tf.TensorInfo),
-    },
-    {
-      kernelName: TAP,
-      gradFunc: (dy, _saved, attributes) => {
-        const { anchor, onGradient } = attributes as unknown as TapAttributes;
-        const outputGradient = dy as tf.Tensor;
-        onGradient(outputGradient);
-        return { x: () => outputGradient, anchor: () => tf.zerosLike(anchor as tf.Scalar) };
-      },
-    },
-  );
+  const nodes = tapeNodes();
+  const made = nodes.length > since && anchor === null ? (nodes[nodes.length - 1] as TapeNode) : null;
+  const own = made?.gradient !== undefined && made.outputs.length === 1 && made.outputs[0] === output;
+  const tapped = own ? output : output.clone();
+  const node = nodes[nodes.length - 1] as TapeNode;
+  const { gradient } = node as Required<TapeNode>;
+  node.gradient = (outputGradients) => {
+    onGradient(outputGradients[0] as tf.Tensor);
+    const inputGradients = gradient(outputGradients);
+    return anchor === null ? inputGradients : { ...inputGradients, anchor: () => tf.zerosLike(anchor) };
+  };
+  if (anchor !== null) node.inputs = { ...node.inputs, anchor };
+  return tapped;
 }

@@ -5,6 +5,7 @@
  * tfjs does, but without converting the ids for each input. In `fitDataset` they come from the batch.
  */
 import tf = require('@tensorflow/tfjs');
+import { takeRows } from '../../kernels/take-rows';
 import { trainedModel } from '../compiled-model';
 import { readExampleIds, releaseExampleIds } from '../example-ids';
 
@@ -118,7 +119,7 @@ export function reportExampleIds(model: tf.LayersModel): void {
     const step: TrainFunction = (data) => {
       const ids = data[0] as tf.Tensor1D;
       if (training.interceptor !== null) training.announce(new Int32Array(ids.dataSync()));
-      return f(ins.map((whole) => whole && tf.gather(whole, ids)));
+      return f(ins.map((whole) => whole && takeRows(whole, ids)));
     };
     const options = [outLabels, batchSize, epochs, verbose, callbacks] as const;
     return follow(training, () => fitLoop.call(this, step, [index], ...options, ...rest)).finally(() => {
