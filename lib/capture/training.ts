@@ -2,7 +2,7 @@
  * Lets each step of a model's training know which examples it sees. All ways of training a compiled model run the
  * function that `makeTrainFunction` makes, and there a step is surrounded; its ids come, in `fit`, from an index tensor
  * that goes through tfjs's own shuffling and batching in place of the inputs, of which each batch is then taken by its ids: as
- * tfjs does, but without converting the ids for each input. In `fitDataset` they come from the batch.
+ * tfjs does, but without converting the ids and reading them back for each input. In `fitDataset` they come from the batch.
  */
 import tf = require('@tensorflow/tfjs');
 import { takeRows } from '../../kernels/take-rows';
