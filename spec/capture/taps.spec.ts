@@ -77,6 +77,19 @@ test('hear nothing of another output of the same operation', () => {
   expect(found).toEqual({ arrived: [], gradient: 4 });
 });
 
+test('leave it to tfjs to say that an operation has no gradient', () => {
+  const crop = (input: tf.Tensor) => {
+    const image = input.reshape<tf.Tensor4D>([1, 1, 1, 1]);
+    return tf.image.cropAndResize(image, tf.tensor2d([[0, 0, 1, 1]]), tf.tensor1d([0], 'int32'), [1, 1]);
+  };
+  const differentiate = () =>
+    tapped(
+      (input, tap) => tap(crop(input), [], () => []),
+      (x, call) => call(x).sum(),
+    );
+  expect(differentiate).toThrow('gradient function not found for CropAndResize');
+});
+
 test('add no node to the tape where an operation has just made the output', () => {
   tapped(
     (input, tap) => {
